@@ -1,0 +1,1 @@
+//! What a filter and the companion say to each other.

@@ -1,0 +1,1 @@
+//! Stops asking a service that keeps failing, and probes it until it answers again.

@@ -1,0 +1,1 @@
+//! Which responses are compressed, and what their headers become.

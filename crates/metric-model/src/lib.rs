@@ -1,0 +1,1 @@
+//! Counters and histograms with labels, counted in memory and handed over as whole numbers.

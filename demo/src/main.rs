@@ -1,0 +1,2 @@
+//! The demo's workspace API on PostgreSQL.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The Envoy filter that compresses responses.

@@ -1,0 +1,1 @@
+//! A safe, byte-based face of the proxy-wasm host, and its test double.
