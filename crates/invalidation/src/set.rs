@@ -1,0 +1,216 @@
+//! The bounded set of records a reader keeps, and how it judges entries.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Position, Record, Target, primary_key};
+
+/// What a reader of the log knows: where it has read to, and what was invalidated on the way there.
+///
+/// It keeps at most `capacity` records, one for each target (the newest). Past that the oldest record is dropped
+/// and the *floor* rises to it: an entry from below the floor might have been hit by what was dropped, so it
+/// counts as invalid. Forgetting thus costs hits, never freshness.
+#[derive(Debug)]
+pub struct InvalidationSet {
+    position: Position,
+    floor: u64,
+    capacity: usize,
+    /// Every kept record by age.
+    by_seq: BTreeMap<u64, Kept>,
+    keys: HashMap<Arc<str>, u64>,
+    tags: HashMap<Arc<str>, u64>,
+    prefixes: HashMap<Arc<str>, u64>,
+    /// How many kept prefixes have each length in bytes: a key is looked up once a length instead of being compared
+    /// with every prefix.
+    prefix_lengths: BTreeMap<usize, usize>,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Key(Arc<str>),
+    Tag(Arc<str>),
+    Prefix(Arc<str>),
+}
+
+/// What a set knows about an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// No record up to the set's position invalidates the entry.
+    Valid,
+    /// A record does, or may have done so before it was forgotten, or the entry is of another epoch.
+    Invalid,
+    /// The entry's position lies ahead of the set's: the set cannot know, and must catch up before it is asked again.
+    Unknown,
+}
+
+/// A record that does not follow the one before it: what lies between was missed, and only a
+/// [`reset`](InvalidationSet::reset) helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The number that had to come next.
+    pub expected: u64,
+    /// The number that came.
+    pub found: u64,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gap in the log of invalidations: expected record {}, found {}", self.expected, self.found)
+    }
+}
+
+impl std::error::Error for Gap {}
+
+impl InvalidationSet {
+    /// A set that knows nothing from before `position`, and keeps at most `capacity` records after it.
+    pub fn new(position: Position, capacity: usize) -> Self {
+        Self {
+            position,
+            floor: position.seq,
+            capacity,
+            by_seq: BTreeMap::new(),
+            keys: HashMap::new(),
+            tags: HashMap::new(),
+            prefixes: HashMap::new(),
+            prefix_lengths: BTreeMap::new(),
+        }
+    }
+
+    /// Where the set has read to.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The sequence number below which every entry is invalid.
+    pub fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// How many records are kept.
+    pub fn len(&self) -> usize {
+        self.by_seq.len()
+    }
+
+    /// Whether no record is kept.
+    pub fn is_empty(&self) -> bool {
+        self.by_seq.is_empty()
+    }
+
+    /// Forgets everything and goes on from `position`; entries from before it are invalid from now on.
+    pub fn reset(&mut self, position: Position) {
+        self.position = position;
+        self.raise_floor_over_everything();
+    }
+
+    /// Takes in the next record. One that is known already is ignored.
+    pub fn apply(&mut self, record: Record) -> Result<(), Gap> {
+        if record.seq <= self.position.seq {
+            return Ok(());
+        }
+        // Cannot overflow: `record.seq` is greater.
+        let expected = self.position.seq + 1;
+        if record.seq != expected {
+            return Err(Gap { expected, found: record.seq });
+        }
+        self.position.seq = record.seq;
+        match record.target {
+            Target::All => self.raise_floor_over_everything(),
+            Target::Key(key) => {
+                let key: Arc<str> = key.into();
+                let earlier = self.keys.insert(Arc::clone(&key), record.seq);
+                self.keep(record.seq, earlier, Kept::Key(key));
+            }
+            Target::Tag(tag) => {
+                let tag: Arc<str> = tag.into();
+                let earlier = self.tags.insert(Arc::clone(&tag), record.seq);
+                self.keep(record.seq, earlier, Kept::Tag(tag));
+            }
+            Target::Prefix(prefix) => {
+                let prefix: Arc<str> = prefix.into();
+                let earlier = self.prefixes.insert(Arc::clone(&prefix), record.seq);
+                if earlier.is_none() {
+                    *self.prefix_lengths.entry(prefix.len()).or_insert(0) += 1;
+                }
+                self.keep(record.seq, earlier, Kept::Prefix(prefix));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an entry stored under `full_key` with `tags`, whose request started at `at`, may be served.
+    ///
+    /// False also for an entry from ahead of this set ([`Verdict::Unknown`]): what the set has not read yet it cannot
+    /// judge. The entry is not wrong, though, and will be admitted once the set has caught up.
+    pub fn admits<T: AsRef<str>>(&self, full_key: &str, tags: &[T], at: Position) -> bool {
+        self.judge(full_key, tags, at) == Verdict::Valid
+    }
+
+    /// What the set knows about an entry stored under `full_key` with `tags`, whose request started at `at`.
+    pub fn judge<T: AsRef<str>>(&self, full_key: &str, tags: &[T], at: Position) -> Verdict {
+        if at == self.position {
+            return Verdict::Valid;
+        }
+        if at.epoch != self.position.epoch || at.seq < self.floor {
+            return Verdict::Invalid;
+        }
+        if at.seq > self.position.seq {
+            return Verdict::Unknown;
+        }
+        if self.hits(full_key, tags, at.seq) { Verdict::Invalid } else { Verdict::Valid }
+    }
+
+    fn hits<T: AsRef<str>>(&self, full_key: &str, tags: &[T], at: u64) -> bool {
+        let newer = |seq: Option<&u64>| seq.is_some_and(|seq| *seq > at);
+        newer(self.keys.get(primary_key(full_key)))
+            || tags.iter().any(|tag| newer(self.tags.get(tag.as_ref())))
+            || self
+                .prefix_lengths
+                .range(..=full_key.len())
+                .filter_map(|(length, _)| full_key.get(..*length))
+                .any(|prefix| newer(self.prefixes.get(prefix)))
+    }
+
+    /// Puts the newest record in the place of the `earlier` one of the same target, and drops the oldest when that
+    /// makes one too many.
+    fn keep(&mut self, seq: u64, earlier: Option<u64>, kept: Kept) {
+        if let Some(earlier) = earlier {
+            self.by_seq.remove(&earlier);
+        }
+        self.by_seq.insert(seq, kept);
+        while self.by_seq.len() > self.capacity {
+            let Some((seq, oldest)) = self.by_seq.pop_first() else { return };
+            self.forget(&oldest);
+            self.floor = seq;
+        }
+    }
+
+    fn forget(&mut self, kept: &Kept) {
+        match kept {
+            Kept::Key(key) => {
+                self.keys.remove(key);
+            }
+            Kept::Tag(tag) => {
+                self.tags.remove(tag);
+            }
+            Kept::Prefix(prefix) => {
+                self.prefixes.remove(prefix);
+                if let Some(count) = self.prefix_lengths.get_mut(&prefix.len()) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.prefix_lengths.remove(&prefix.len());
+                    }
+                }
+            }
+        }
+    }
+
+    fn raise_floor_over_everything(&mut self) {
+        self.floor = self.position.seq;
+        self.by_seq.clear();
+        self.keys.clear();
+        self.tags.clear();
+        self.prefixes.clear();
+        self.prefix_lengths.clear();
+    }
+}

@@ -1,0 +1,129 @@
+//! How a set judges entries, case by case.
+
+use invalidation::{Gap, InvalidationSet, Position, Record, Target, Verdict};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const EPOCH: u64 = 0xfeed;
+
+fn at(seq: u64) -> Position {
+    Position { epoch: EPOCH, seq }
+}
+
+/// A set that starts at 10 and has read one record for each target.
+fn set(capacity: usize, targets: &[Target]) -> InvalidationSet {
+    let mut set = InvalidationSet::new(at(10), capacity);
+    for (seq, target) in (11..).zip(targets) {
+        assert_eq!(set.apply(Record { seq, target: target.clone() }), Ok(()));
+    }
+    set
+}
+
+fn key(value: &str) -> Target {
+    Target::Key(value.into())
+}
+
+fn tag(value: &str) -> Target {
+    Target::Tag(value.into())
+}
+
+fn prefix(value: &str) -> Target {
+    Target::Prefix(value.into())
+}
+
+#[test]
+fn one_record_judges_an_entry_from_before_it() {
+    for (target, full_key, tags, verdict) in [
+        (key("GET a/x"), "GET a/x#gzip", &[][..], Verdict::Invalid),
+        (key("GET a/x"), "GET a/x#identity;lang=pt", &[], Verdict::Invalid),
+        (key("GET a/x"), "GET a/x", &[], Verdict::Invalid),
+        (key("GET a/x"), "GET a/xy#gzip", &[], Verdict::Valid),
+        (key("GET a/x#gzip"), "GET a/x#gzip", &[], Verdict::Valid),
+        (key("items"), "GET a/x#gzip", &["items"], Verdict::Valid),
+        (tag("items"), "GET a/x#gzip", &["users", "items"], Verdict::Invalid),
+        (tag("items"), "GET a/x#gzip", &["item", "items2"], Verdict::Valid),
+        (tag("items"), "items#gzip", &[], Verdict::Valid),
+        (prefix("GET a/"), "GET a/x#gzip", &[], Verdict::Invalid),
+        (prefix("GET a/x#gzip"), "GET a/x#gzip", &[], Verdict::Invalid),
+        (prefix("GET a/x#gzip;"), "GET a/x#gzip", &[], Verdict::Valid),
+        (prefix("GET b/"), "GET a/x#gzip", &[], Verdict::Valid),
+        (prefix(""), "GET a/x#gzip", &[], Verdict::Invalid),
+        // No character boundary of the key lies where the prefix ends.
+        (prefix("a"), "é", &[], Verdict::Valid),
+        (Target::All, "GET a/x#gzip", &[], Verdict::Invalid),
+    ] {
+        let set = set(4, std::slice::from_ref(&target));
+        assert_eq!(set.judge(full_key, tags, at(10)), verdict, "{target:?} against {full_key} {tags:?}");
+        assert_eq!(set.admits(full_key, tags, at(10)), verdict == Verdict::Valid);
+        assert_eq!(set.judge(full_key, tags, at(11)), Verdict::Valid, "{target:?} hits what came after it");
+    }
+}
+
+#[test]
+fn positions_are_judged_before_records() {
+    let set = set(4, &[tag("other"), tag("other")]);
+    for (position, verdict) in [
+        (at(9), Verdict::Invalid),
+        (at(10), Verdict::Valid),
+        (at(11), Verdict::Valid),
+        (at(12), Verdict::Valid),
+        (at(13), Verdict::Unknown),
+        (Position { epoch: EPOCH + 1, seq: 11 }, Verdict::Invalid),
+        (Position { epoch: EPOCH + 1, seq: 12 }, Verdict::Invalid),
+        (Position { epoch: EPOCH + 1, seq: 13 }, Verdict::Invalid),
+    ] {
+        assert_eq!(set.judge("GET a/x#gzip", &["items"], position), verdict, "{position}");
+    }
+}
+
+#[test]
+fn what_is_forgotten_raises_the_floor() {
+    let set = set(2, &[key("a"), key("b"), key("c")]);
+    assert_eq!((set.floor(), set.len(), set.position()), (11, 2, at(13)));
+    assert!(!set.admits::<&str>("unrelated", &[], at(10)));
+    assert!(set.admits::<&str>("unrelated", &[], at(11)));
+    assert!(set.admits::<&str>("a", &[], at(11)));
+    assert!(!set.admits::<&str>("b", &[], at(11)));
+}
+
+#[test]
+fn the_same_target_again_takes_no_more_room() {
+    for target in [key("a"), tag("a"), prefix("a")] {
+        let set = set(2, &[target.clone(), target.clone(), target.clone(), key("other")]);
+        assert_eq!((set.floor(), set.len()), (10, 2), "{target:?}");
+        assert!(!set.admits("a", &["a"], at(12)));
+        assert!(set.admits("a", &["a"], at(13)));
+        assert!(set.admits("b", &["b"], at(10)));
+    }
+}
+
+#[test]
+fn a_set_without_room_knows_only_its_floor() {
+    let set = set(0, &[key("a")]);
+    assert_eq!((set.floor(), set.is_empty()), (11, true));
+    assert!(!set.admits::<&str>("b", &[], at(10)));
+    assert!(set.admits::<&str>("a", &[], at(11)));
+}
+
+#[test]
+fn records_apply_in_order_once() {
+    let mut set = set(4, &[key("a")]);
+    assert_eq!(set.apply(Record { seq: 13, target: key("b") }), Err(Gap { expected: 12, found: 13 }));
+    assert_eq!(set.apply(Record { seq: 11, target: Target::All }), Ok(()));
+    assert_eq!((set.position(), set.floor()), (at(11), 10));
+    assert_eq!(set.apply(Record { seq: 12, target: key("b") }), Ok(()));
+    assert_eq!(set.position(), at(12));
+}
+
+#[test]
+fn a_reset_forgets_and_goes_on() {
+    let mut set = set(4, &[key("a"), prefix("b")]);
+    let next = Position { epoch: 1, seq: 5 };
+    set.reset(next);
+    assert_eq!((set.position(), set.floor(), set.is_empty()), (next, 5, true));
+    assert!(!set.admits::<&str>("c", &[], at(12)));
+    assert!(!set.admits::<&str>("c", &[], Position { epoch: 1, seq: 4 }));
+    assert!(set.admits::<&str>("a", &[], next));
+    assert_eq!(set.apply(Record { seq: 6, target: key("a") }), Ok(()));
+    assert!(!set.admits::<&str>("a#gzip", &[], next));
+}

@@ -1,0 +1,58 @@
+//! The bounded set against a model that keeps every record.
+#![cfg(not(target_arch = "wasm32"))]
+
+use invalidation::{InvalidationSet, Position, Record, Target, Verdict};
+use proptest::prelude::*;
+
+const EPOCH: u64 = 1;
+
+fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![
+        6 => "[ab]{1,2}".prop_map(Target::Key),
+        6 => "[ab]{1,2}".prop_map(Target::Tag),
+        6 => "[ab]{0,3}#?".prop_map(Target::Prefix),
+        1 => Just(Target::All),
+    ]
+}
+
+fn matches(target: &Target, full_key: &str, tags: &[String]) -> bool {
+    match target {
+        Target::Key(key) => full_key.split('#').next() == Some(key),
+        Target::Tag(tag) => tags.contains(tag),
+        Target::Prefix(prefix) => full_key.starts_with(prefix.as_str()),
+        Target::All => true,
+    }
+}
+
+proptest! {
+    #[test]
+    fn never_admits_what_the_whole_log_invalidates(
+        targets in prop::collection::vec(target(), 0..40),
+        capacity in 0..12_usize,
+        entries in prop::collection::vec(("[ab]{1,2}#[ab]?", prop::collection::vec("[ab]{1,2}", 0..3), 0..45_u64), 1..30),
+    ) {
+        let mut bounded = InvalidationSet::new(Position { epoch: EPOCH, seq: 0 }, capacity);
+        let mut roomy = InvalidationSet::new(Position { epoch: EPOCH, seq: 0 }, usize::MAX);
+        for (seq, target) in (1..).zip(&targets) {
+            bounded.apply(Record { seq, target: target.clone() }).unwrap();
+            roomy.apply(Record { seq, target: target.clone() }).unwrap();
+        }
+        prop_assert!(bounded.len() <= capacity);
+        let head = targets.len() as u64;
+        for (full_key, tags, seq) in entries {
+            let at = Position { epoch: EPOCH, seq };
+            let model = if seq > head {
+                Verdict::Unknown
+            } else if targets.iter().skip(seq as usize).any(|target| matches(target, &full_key, &tags)) {
+                Verdict::Invalid
+            } else {
+                Verdict::Valid
+            };
+            // With room for everything the set is exact; bounded, it differs only below its floor.
+            prop_assert_eq!(roomy.judge(&full_key, &tags, at), model);
+            let expected = if seq < bounded.floor() { Verdict::Invalid } else { model };
+            prop_assert_eq!(bounded.judge(&full_key, &tags, at), expected);
+            prop_assert_eq!(bounded.admits(&full_key, &tags, at), expected == Verdict::Valid);
+        }
+    }
+}
