@@ -1,1 +1,58 @@
 //! A safe, byte-based face of the proxy-wasm host, and its test double.
+//!
+//! A filter implements [`Plugin`] (one a VM and configuration) and [`Stream`] (one a request), and talks to Envoy
+//! through the functions of this crate. In wasm they call the host; natively they call the [`double`] of the
+//! current thread, so that a filter's flow runs in an ordinary test.
+//!
+//! Every answer of the host is a value: no status panics, and header values are bytes, because a header that is
+//! not UTF-8 is no reason to kill a VM.
+
+mod abi;
+#[cfg(target_arch = "wasm32")]
+mod adapter;
+mod body;
+mod callout;
+mod clock;
+mod config;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod double;
+mod error;
+mod headers;
+mod local_reply;
+mod log;
+pub mod metrics;
+mod pairs;
+mod plugin;
+mod property;
+mod route_metadata;
+
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub use adapter::start;
+pub use body::Body;
+pub use callout::{Callout, CalloutError, CalloutResponse, Token};
+pub use clock::{now_ms, now_ns};
+pub use config::{ConfigError, load as load_config};
+pub use error::HostError;
+pub use headers::{HeaderMap, Headers};
+pub use local_reply::{HeaderBlock, send as send_local_reply};
+pub use log::{error, info, warn};
+pub use plugin::{Action, ContextId, Plugin, Stream, resume_request, resume_response};
+pub use property::Property;
+pub use route_metadata::{RouteMetadata, Value};
+
+#[doc(hidden)]
+#[cfg(target_arch = "wasm32")]
+pub use proxy_wasm;
+
+/// Makes the crate a filter: exports the entry point that Envoy calls when it loads the `.wasm`.
+#[macro_export]
+macro_rules! entry {
+    ($plugin:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(missing_docs, unsafe_code)]
+        mod entry {
+            $crate::proxy_wasm::main! {{ $crate::start::<$plugin>(); }}
+        }
+    };
+}

@@ -1,0 +1,87 @@
+//! Requests from the filter to a cluster of Envoy's.
+
+use crate::HostError;
+use crate::abi::{self, BufferId, MapId};
+use crate::headers::Headers;
+use std::fmt;
+
+/// Names one callout, unique in the VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(pub u32);
+
+/// A request to a cluster.
+#[derive(Clone, Debug)]
+pub struct Callout<'a> {
+    /// The cluster's name in Envoy's configuration.
+    pub cluster: &'a str,
+    /// `:method`.
+    pub method: &'a str,
+    /// `:path`.
+    pub path: &'a str,
+    /// Further headers.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Body; empty for none.
+    pub body: &'a [u8],
+    /// Milliseconds until the callout counts as failed.
+    pub timeout_ms: u32,
+}
+
+impl Callout<'_> {
+    /// Sends it. The answer comes to the `on_callout` of the stream or plugin that is running now; to none if
+    /// that is gone by then. Fails at once if the cluster does not exist.
+    pub fn send(&self) -> Result<Token, HostError> {
+        let mut headers = Vec::with_capacity(self.headers.len() + 3);
+        headers.extend([(":method", self.method), (":path", self.path), (":authority", self.cluster)]);
+        headers.extend_from_slice(self.headers);
+        abi::http_call(self.cluster, headers, self.body, self.timeout_ms).map(Token)
+    }
+}
+
+/// Why a callout has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalloutError {
+    /// No answer came: connection refused or reset, or the time-out ran out.
+    NoAnswer,
+    /// There is an answer, and the host does not let it be read.
+    Host(HostError),
+}
+
+impl fmt::Display for CalloutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CalloutError::NoAnswer => write!(f, "no answer"),
+            CalloutError::Host(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CalloutError {}
+
+/// The answer to a callout.
+#[derive(Clone, Debug)]
+pub struct CalloutResponse {
+    /// Status code; 0 if the answer has none that is a number.
+    pub status: u16,
+    /// Headers.
+    pub headers: Headers,
+    body_size: usize,
+}
+
+impl CalloutResponse {
+    /// Reads the answer that the host announces with these sizes. No headers means that the callout failed.
+    pub(crate) fn read(num_headers: usize, body_size: usize) -> Result<CalloutResponse, CalloutError> {
+        if num_headers == 0 {
+            return Err(CalloutError::NoAnswer);
+        }
+        let headers = Headers::read(MapId::CalloutResponse).map_err(CalloutError::Host)?;
+        Ok(CalloutResponse { status: headers.status().unwrap_or(0), headers, body_size })
+    }
+
+    /// Copies the body out of the host. Only valid during the `on_callout` it came with.
+    pub fn body(&self) -> Result<Vec<u8>, HostError> {
+        if self.body_size == 0 {
+            return Ok(Vec::new());
+        }
+        abi::buffer(BufferId::CalloutBody, 0, self.body_size)
+    }
+}

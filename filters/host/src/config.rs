@@ -1,0 +1,80 @@
+//! A filter's configuration: JSON, typed, refused with the path of the field that is wrong.
+
+use serde::de::DeserializeOwned;
+use std::fmt;
+
+/// Why a configuration is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where: `l1.max_bytes`, or `.` for the whole.
+    pub path: String,
+    /// What is wrong there and what would be right.
+    pub message: String,
+}
+
+impl ConfigError {
+    /// An error at a field.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> ConfigError {
+        ConfigError { path: path.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration field `{}`: {}", self.path, self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads a configuration. No bytes at all stand for `{}`.
+pub fn load<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigError> {
+    let json = if json.iter().all(u8::is_ascii_whitespace) { b"{}".as_slice() } else { json };
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        ConfigError::new(error.path().to_string(), error.inner().to_string())
+    })?;
+    deserializer.end().map_err(|error| ConfigError::new(".", error.to_string()))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(default)]
+        inner: Inner,
+    }
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[serde(default)]
+        max_bytes: u32,
+    }
+
+    #[test]
+    fn an_error_names_the_path_and_what_is_expected() {
+        let cases: [(&str, &str, &str); 5] = [
+            (r#"{"inner": {"max_bytes": -1}}"#, "inner.max_bytes", "invalid value: integer `-1`, expected u32"),
+            (r#"{"inner": {"max_byte": 1}}"#, "inner.max_byte", "unknown field `max_byte`, expected `max_bytes`"),
+            (r#"{"inner": {"max_bytes": "1"}}"#, "inner.max_bytes", "invalid type: string \"1\""),
+            (r#"{"inner": {}} x"#, ".", "trailing characters"),
+            (r#"[1"#, ".", "invalid"),
+        ];
+        for (json, path, message) in cases {
+            let error = load::<Outer>(json.as_bytes()).unwrap_err();
+            assert_eq!(error.path, path, "{json}");
+            assert!(error.message.contains(message), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_all_defaults() {
+        assert_eq!(load::<Outer>(b" \n"), Ok(Outer { inner: Inner { max_bytes: 0 } }));
+    }
+}

@@ -1,0 +1,273 @@
+//! The test double: a host in this thread's memory, and a driver that calls a filter as Envoy would.
+//!
+//! ```ignore
+//! let proxy = Double::<MyFilter>::start(r#"{"service": "shop"}"#)?;
+//! let mut stream = proxy.stream();
+//! stream.request(&[(":method", "GET"), (":path", "/")], b"");
+//! ```
+
+use crate::abi::{BufferId, MapId, MetricKind};
+use crate::{Action, CalloutResponse, ConfigError, ContextId, HostError, Plugin, Property, Stream, Token};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+/// Header fields, in order.
+pub type Fields = Vec<(String, Vec<u8>)>;
+
+/// An answer that a filter gave itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalReply {
+    /// Status code.
+    pub status: u16,
+    /// Response code details.
+    pub details: String,
+    /// Header fields.
+    pub headers: Fields,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl LocalReply {
+    /// First value of a header field.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        text(&self.headers, name)
+    }
+}
+
+/// A callout that a filter sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentCallout {
+    /// The token it got.
+    pub token: u32,
+    /// Cluster.
+    pub cluster: String,
+    /// Header fields, pseudo headers first.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Milliseconds.
+    pub timeout_ms: u32,
+}
+
+impl SentCallout {
+    /// First value of a header field.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What the host holds.
+#[derive(Default)]
+pub struct Host {
+    /// The clock, in nanoseconds since the Unix epoch.
+    pub now_ns: u64,
+    /// Lines logged.
+    pub log: Vec<String>,
+    /// Replies sent by filters.
+    pub local_replies: Vec<LocalReply>,
+    /// Callouts sent and not yet taken by the test.
+    pub callouts: Vec<SentCallout>,
+    /// Times a request was resumed.
+    pub resumed_requests: usize,
+    /// Times a response was resumed.
+    pub resumed_responses: usize,
+    /// Calls that fail with status 10, by name: `http_call` for example.
+    pub failing: HashSet<&'static str>,
+    pub(crate) metrics: Vec<(String, MetricKind, i64)>,
+    pub(crate) properties: HashMap<Vec<u8>, Vec<u8>>,
+    pub(crate) buffers: HashMap<BufferId, Vec<u8>>,
+    pub(crate) last_token: u32,
+    request: Fields,
+    response: Fields,
+    callout: Fields,
+}
+
+impl Host {
+    pub(crate) fn headers(&mut self, map: MapId) -> &mut Fields {
+        match map {
+            MapId::Request => &mut self.request,
+            MapId::Response => &mut self.response,
+            MapId::CalloutResponse => &mut self.callout,
+        }
+    }
+
+    pub(crate) fn may(&self, call: &'static str) -> Result<(), HostError> {
+        if self.failing.contains(call) { Err(HostError { call, status: 10 }) } else { Ok(()) }
+    }
+}
+
+thread_local! {
+    static HOST: RefCell<Host> = RefCell::default();
+}
+
+/// Looks at or changes the host of this thread.
+pub fn with<T>(use_host: impl FnOnce(&mut Host) -> T) -> T {
+    HOST.with(|host| use_host(&mut host.borrow_mut()))
+}
+
+/// A filter in its host.
+pub struct Double<P: Plugin> {
+    plugin: Rc<P>,
+}
+
+impl<P: Plugin> Double<P> {
+    /// A new host with the filter configured in it.
+    pub fn start(configuration: &str) -> Result<Double<P>, ConfigError> {
+        with(|host| *host = Host { now_ns: 1_700_000_000_000_000_000, ..Host::default() });
+        Ok(Double { plugin: Rc::new(P::configure(configuration.as_bytes())?) })
+    }
+
+    /// The filter.
+    pub fn plugin(&self) -> &Rc<P> {
+        &self.plugin
+    }
+
+    /// A new stream. One stream is current at a time: its headers are those of the host.
+    pub fn stream(&self) -> DrivenStream<P::Stream> {
+        DrivenStream { stream: P::new_stream(&self.plugin, ContextId(2)) }
+    }
+
+    /// Lets time pass, then ticks.
+    pub fn tick_after_ms(&self, ms: u64) {
+        advance_ms(ms);
+        self.plugin.on_tick();
+    }
+
+    /// Answers a callout of the plugin's own; no status for a failed one.
+    pub fn answer(&self, token: u32, status: Option<u16>, headers: &[(&str, &str)], body: &[u8]) {
+        let response = prepare_answer(status, headers, body);
+        self.plugin.on_callout(Token(token), response);
+    }
+}
+
+/// A stream that a test drives.
+pub struct DrivenStream<S: Stream> {
+    stream: S,
+}
+
+impl<S: Stream> DrivenStream<S> {
+    /// Sends request headers and, if there is any, the whole body.
+    pub fn request(&mut self, headers: &[(&str, &str)], body: &[u8]) -> Action {
+        with(|host| {
+            host.request = owned(headers);
+            host.response = Vec::new();
+            host.buffers.insert(BufferId::RequestBody, body.to_vec());
+            host.buffers.remove(&BufferId::ResponseBody);
+        });
+        let action = self.stream.on_request_headers(body.is_empty());
+        if body.is_empty() { action } else { self.stream.on_request_body(body.len(), true) }
+    }
+
+    /// Sends response headers.
+    pub fn response_headers(&mut self, headers: &[(&str, &str)], end_of_stream: bool) -> Action {
+        with(|host| host.response = owned(headers));
+        self.stream.on_response_headers(end_of_stream)
+    }
+
+    /// Sends a piece of the response's body. The host holds just this piece.
+    pub fn response_body(&mut self, piece: &[u8], end_of_stream: bool) -> Action {
+        with(|host| host.buffers.insert(BufferId::ResponseBody, piece.to_vec()));
+        self.stream.on_response_body(piece.len(), end_of_stream)
+    }
+
+    /// Ends the response with trailers.
+    pub fn response_trailers(&mut self) -> Action {
+        self.stream.on_response_trailers()
+    }
+
+    /// Answers a callout; no status for a failed one.
+    pub fn answer(&mut self, token: u32, status: Option<u16>, headers: &[(&str, &str)], body: &[u8]) {
+        let response = prepare_answer(status, headers, body);
+        self.stream.on_callout(Token(token), response);
+    }
+
+    /// Ends the stream.
+    pub fn log(&mut self) {
+        self.stream.on_log();
+    }
+}
+
+fn prepare_answer(
+    status: Option<u16>,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<CalloutResponse, crate::CalloutError> {
+    let status = status.map(|status| status.to_string());
+    let mut all: Vec<(&str, &str)> = status.iter().map(|status| (":status", status.as_str())).collect();
+    if status.is_some() {
+        all.extend_from_slice(headers);
+    }
+    with(|host| {
+        host.callout = owned(&all);
+        host.buffers.insert(BufferId::CalloutBody, body.to_vec());
+    });
+    CalloutResponse::read(all.len(), body.len())
+}
+
+/// Lets time pass.
+pub fn advance_ms(ms: u64) {
+    with(|host| host.now_ns += ms * 1_000_000);
+}
+
+/// Sets a property of the stream.
+pub fn set_property(property: Property, value: &[u8]) {
+    with(|host| host.properties.insert(property.path().to_vec(), value.to_vec()));
+}
+
+/// Sets what the route's metadata say to `filter`, each value as Envoy encodes it ([`number`], [`boolean`],
+/// [`strings`]; a string is its bytes).
+pub fn set_route_metadata(filter: &str, settings: &[(&str, Vec<u8>)]) {
+    let encoded = crate::pairs::encode(settings.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
+    let path = format!("xds\0route_metadata\0filter_metadata\0{filter}");
+    with(|host| host.properties.insert(path.into_bytes(), encoded));
+}
+
+/// A number of route metadata.
+pub fn number(value: f64) -> Vec<u8> {
+    value.to_le_bytes().to_vec()
+}
+
+/// A truth value of route metadata.
+pub fn boolean(value: bool) -> Vec<u8> {
+    vec![u8::from(value)]
+}
+
+/// A list of route metadata.
+pub fn strings(values: &[&str]) -> Vec<u8> {
+    crate::pairs::encode(values.iter().map(|value| (value.as_bytes(), b"".as_slice())))
+}
+
+/// The response's headers as the filter left them.
+pub fn response_header(name: &str) -> Option<String> {
+    with(|host| text(&host.response, name).map(str::to_owned))
+}
+
+/// The request's headers as the filter left them.
+pub fn request_header(name: &str) -> Option<String> {
+    with(|host| text(&host.request, name).map(str::to_owned))
+}
+
+/// The response's body as the filter left it.
+pub fn response_body() -> Vec<u8> {
+    with(|host| host.buffers.get(&BufferId::ResponseBody).cloned().unwrap_or_default())
+}
+
+/// The value of a metric by its full name with encoded labels.
+pub fn metric(name: &str) -> Option<i64> {
+    with(|host| host.metrics.iter().find(|(other, ..)| other == name).map(|(.., value)| *value))
+}
+
+/// All metrics.
+pub fn metrics() -> Vec<(String, i64)> {
+    with(|host| host.metrics.iter().map(|(name, _, value)| (name.clone(), *value)).collect())
+}
+
+fn owned(headers: &[(&str, &str)]) -> Fields {
+    headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+fn text<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    let (_, value) = fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+    std::str::from_utf8(value).ok()
+}

@@ -1,0 +1,1 @@
+//! Hands what a filter has counted over to Envoy.
