@@ -1,1 +1,13 @@
-//! What a filter and the companion say to each other.
+//! What a filter and the companion say to each other: the envelope of a stored response, and the HTTP interface's
+//! names and JSON bodies.
+
+mod decode;
+mod encode;
+mod entry;
+mod messages;
+pub mod names;
+mod wire;
+
+pub use decode::{DecodeError, summary};
+pub use entry::{Entry, Summary};
+pub use messages::{ErrorBody, InvalidationAck, InvalidationRequest, LogPage};

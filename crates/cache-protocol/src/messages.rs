@@ -1,0 +1,202 @@
+//! The JSON bodies of the companion's HTTP interface.
+
+use invalidation::{Position, Record, Target};
+use serde::{Deserialize, Serialize};
+
+/// The body of `POST /v1/invalidations`: what to invalidate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InvalidationRequest {
+    /// Primary keys.
+    pub keys: Vec<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Prefixes of full keys.
+    pub prefixes: Vec<String>,
+    /// Everything.
+    pub all: bool,
+}
+
+impl InvalidationRequest {
+    /// Whether nothing is to be invalidated.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.tags.is_empty() && self.prefixes.is_empty() && !self.all
+    }
+
+    /// The targets to record, in the order keys, tags, prefixes. `all` stands for every other target.
+    pub fn into_targets(self) -> Vec<Target> {
+        if self.all {
+            return vec![Target::All];
+        }
+        let keys = self.keys.into_iter().map(Target::Key);
+        let tags = self.tags.into_iter().map(Target::Tag);
+        let prefixes = self.prefixes.into_iter().map(Target::Prefix);
+        keys.chain(tags).chain(prefixes).collect()
+    }
+}
+
+/// The answer to an invalidation: nobody serves what it hit any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvalidationAck {
+    /// The position after its last record.
+    #[serde(with = "position_as_string")]
+    pub position: Position,
+    /// Followers that confirmed it.
+    pub confirmed: u64,
+    /// Followers that did not, and whose lease has run out.
+    pub expired: u64,
+}
+
+/// The answer to a long poll.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPage {
+    /// The position after the page's last record: what to poll after next.
+    #[serde(with = "position_as_string")]
+    pub position: Position,
+    /// The follower must drop all it holds and go on from `position`.
+    pub reset: bool,
+    /// The records after the position that was asked for.
+    #[serde(with = "flat_records")]
+    pub records: Vec<Record>,
+}
+
+/// The body of every answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What went wrong, for people.
+    pub error: String,
+}
+
+mod position_as_string {
+    use std::borrow::Cow;
+
+    use super::Position;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(position: &Position, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(position)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Position, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+mod flat_records {
+    use super::{Record, Target};
+    use serde::ser::SerializeSeq;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    #[derive(Serialize)]
+    struct Written<'a> {
+        seq: u64,
+        kind: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<&'a str>,
+    }
+
+    #[derive(Deserialize)]
+    struct Read {
+        seq: u64,
+        kind: String,
+        #[serde(default)]
+        value: Option<String>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(records: &[Record], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(records.len()))?;
+        for Record { seq, target } in records {
+            list.serialize_element(&Written { seq: *seq, kind: target.kind(), value: target.value() })?;
+        }
+        list.end()
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Record>, D::Error> {
+        let read = Vec::<Read>::deserialize(deserializer)?;
+        read.into_iter()
+            .map(|Read { seq, kind, value }| {
+                let target = Target::from_parts(&kind, value).map_err(de::Error::custom)?;
+                Ok(Record { seq, target })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const POSITION: Position = Position { epoch: 0xfeed, seq: 9 };
+
+    #[test]
+    fn a_page_is_written_as_the_interface_says() {
+        let page = LogPage {
+            position: POSITION,
+            reset: false,
+            records: vec![
+                Record { seq: 7, target: Target::Tag("items".into()) },
+                Record { seq: 8, target: Target::Key("GET a/\"x".into()) },
+                Record { seq: 9, target: Target::All },
+            ],
+        };
+        let text = concat!(
+            r#"{"position":"000000000000feed:9","reset":false,"records":["#,
+            r#"{"seq":7,"kind":"tag","value":"items"},{"seq":8,"kind":"key","value":"GET a/\"x"},"#,
+            r#"{"seq":9,"kind":"all"}]}"#
+        );
+        assert_eq!(serde_json::to_string(&page).unwrap(), text);
+        assert_eq!(serde_json::from_str::<LogPage>(text).unwrap(), page);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_written_as_the_interface_says() {
+        let ack = InvalidationAck { position: POSITION, confirmed: 2, expired: 0 };
+        let text = r#"{"position":"000000000000feed:9","confirmed":2,"expired":0}"#;
+        assert_eq!(serde_json::to_string(&ack).unwrap(), text);
+        assert_eq!(serde_json::from_str::<InvalidationAck>(text).unwrap(), ack);
+    }
+
+    #[test]
+    fn refuses_what_the_interface_does_not_say() {
+        for (text, complaint) in [
+            (r#"{"position":"feed:9","reset":false,"records":[]}"#, "expected EPOCH:SEQ"),
+            (r#"{"position":"000000000000feed:9","reset":false}"#, "missing field `records`"),
+            (
+                r#"{"position":"000000000000feed:9","reset":false,"records":[{"seq":1,"kind":"tags"}]}"#,
+                "unknown kind \"tags\"",
+            ),
+            (
+                r#"{"position":"000000000000feed:9","reset":false,"records":[{"seq":1,"kind":"tag"}]}"#,
+                "without a value",
+            ),
+        ] {
+            let error = serde_json::from_str::<LogPage>(text).unwrap_err().to_string();
+            assert!(error.contains(complaint), "{error}");
+        }
+        let error = serde_json::from_str::<InvalidationRequest>(r#"{"key":["a"]}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown field `key`, expected one of `keys`"), "{error}");
+    }
+
+    #[test]
+    fn a_request_names_its_targets() {
+        for (text, targets) in [
+            ("{}", vec![]),
+            (r#"{"all":true,"keys":["a"]}"#, vec![Target::All]),
+            (
+                r#"{"prefixes":["p"],"tags":["t"],"keys":["a","b"]}"#,
+                vec![
+                    Target::Key("a".into()),
+                    Target::Key("b".into()),
+                    Target::Tag("t".into()),
+                    Target::Prefix("p".into()),
+                ],
+            ),
+        ] {
+            let request: InvalidationRequest = serde_json::from_str(text).unwrap();
+            assert_eq!(request.is_empty(), targets.is_empty());
+            assert_eq!(request.into_targets(), targets);
+        }
+    }
+}

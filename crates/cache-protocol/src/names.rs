@@ -1,0 +1,31 @@
+//! Paths, header names and query parameters of the companion's HTTP interface.
+
+/// `GET` looks a response up, `PUT` stores one.
+pub const RESPONSES_PATH: &str = "/v1/responses";
+/// `POST` invalidates, `GET` is the long poll for the log's records.
+pub const INVALIDATIONS_PATH: &str = "/v1/invalidations";
+/// Counts since the companion's start, as JSON.
+pub const STATS_PATH: &str = "/v1/stats";
+/// 200 while the process lives.
+pub const HEALTH_PATH: &str = "/healthz";
+/// 200 while the store can be reached.
+pub const READY_PATH: &str = "/readyz";
+/// Metrics in Prometheus' text format.
+pub const METRICS_PATH: &str = "/metrics";
+
+/// Header: the full key of the response looked up or stored.
+pub const KEY_HEADER: &str = "slipstream-key";
+/// Header: the position that a store after this lookup must carry.
+pub const POSITION_HEADER: &str = "slipstream-position";
+/// Header: how long to keep the stored response, in milliseconds.
+pub const TTL_HEADER: &str = "slipstream-ttl-ms";
+
+/// Query parameter of the long poll: who asks.
+pub const FOLLOWER_PARAMETER: &str = "follower";
+/// Query parameter of the long poll: the position the follower has read to, which it thereby confirms.
+pub const AFTER_PARAMETER: &str = "after";
+/// Query parameter of the long poll: how long to wait for a record, in milliseconds.
+pub const WAIT_PARAMETER: &str = "wait_ms";
+
+/// The media type of an envelope.
+pub const ENVELOPE_MEDIA_TYPE: &str = "application/octet-stream";
