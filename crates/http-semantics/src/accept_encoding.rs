@@ -93,9 +93,8 @@ fn thousandths(value: &[u8]) -> Option<u16> {
     if !decimals.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let fraction = (0..3).fold(0, |sum, place| {
-        sum * 10 + decimals.get(place).map_or(0, |digit| u16::from(digit - b'0'))
-    });
+    let fraction = (0..3)
+        .fold(0, |sum, place| sum * 10 + decimals.get(place).map_or(0, |digit| u16::from(digit - b'0')));
     match whole {
         b'0' => Some(fraction),
         b'1' if fraction == 0 => Some(1000),

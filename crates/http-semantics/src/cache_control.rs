@@ -119,7 +119,8 @@ impl Scope {
     /// Takes in one more occurrence. One that names no field after all speaks of the whole response.
     fn widen(&mut self, value: Option<&[u8]>) {
         let value = list::unquote(value.unwrap_or_default());
-        let mut named = list::split(&value).map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).peekable();
+        let mut named =
+            list::split(&value).map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).peekable();
         match self {
             Self::Whole => {}
             _ if named.peek().is_none() => *self = Self::Whole,

@@ -15,7 +15,8 @@ pub fn parse(value: &[u8]) -> Option<u64> {
 
 /// The IMF-fixdate of a time in Unix seconds; `None` past the year 9999.
 pub fn format(unix_seconds: u64) -> Option<String> {
-    (unix_seconds < YEAR_10000).then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(unix_seconds)))
+    (unix_seconds < YEAR_10000)
+        .then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(unix_seconds)))
 }
 
 const YEAR_10000: u64 = 253_402_300_800;

@@ -1,0 +1,25 @@
+//! Conditional requests that a stored 200 answers (RFC 9111 §4.3.2, RFC 9110 §13.2.2).
+
+use http_semantics::{
+    EntityTag, Fields, date,
+    etag::{IfNoneMatch, if_none_match},
+};
+
+/// Whether a GET or HEAD is answered with 304, given the ETag and Last-Modified of the fresh 200 stored for it.
+///
+/// If-None-Match comes first, and If-Modified-Since counts only without it.
+pub fn not_modified(
+    request: &(impl Fields + ?Sized),
+    etag: Option<&[u8]>,
+    last_modified: Option<&[u8]>,
+) -> bool {
+    match if_none_match(request, etag.and_then(EntityTag::parse)) {
+        IfNoneMatch::Matched => true,
+        IfNoneMatch::Unmatched => false,
+        IfNoneMatch::Absent => {
+            let since = request.first("if-modified-since").and_then(date::parse);
+            let modified = last_modified.and_then(date::parse);
+            matches!((modified, since), (Some(modified), Some(since)) if modified <= since)
+        }
+    }
+}

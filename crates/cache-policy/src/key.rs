@@ -1,0 +1,207 @@
+//! Keys: what makes two requests ask for the same stored response (RFC 9111 §2).
+//!
+//! A **primary key** is `GET shop.example/api/items?category=tools&page=2`; a **full key** is the primary key, `#`, the
+//! coding, and `;name=value` for each request field that the route makes part of the key.
+//!
+//! Two different resources never share a key, and no field value can forge a part of one. That rests on
+//! [`is_valid_target`]: bytes that may not stand in a URI are percent-encoded, so without that check `/a b` and `/a%20b`
+//! would share a key. [`crate::request::decide`] bypasses such requests.
+
+use http_semantics::{AcceptEncoding, Fields};
+
+/// Which encoding of a resource a request gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// The client prefers gzip.
+    Gzip,
+    /// The client gets the resource as it is.
+    Identity,
+    /// The client opted out of compression with `x-no-compression`.
+    NoCompression,
+}
+
+impl Coding {
+    /// The coding that a request asks for by `x-no-compression` and Accept-Encoding.
+    pub fn of_request(fields: &(impl Fields + ?Sized)) -> Self {
+        if fields.contains("x-no-compression") {
+            Self::NoCompression
+        } else if AcceptEncoding::parse(fields).prefers_gzip() {
+            Self::Gzip
+        } else {
+            Self::Identity
+        }
+    }
+
+    /// The coding as it stands in a key.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Identity => "identity",
+            Self::NoCompression => "no-compression",
+        }
+    }
+
+    /// Whether every client that asks for this coding can read `content_coding`, a member of Content-Encoding.
+    pub(crate) fn accepts(self, content_coding: &[u8]) -> bool {
+        let is = |name: &[u8]| content_coding.eq_ignore_ascii_case(name);
+        is(b"identity") || (self == Self::Gzip && (is(b"gzip") || is(b"x-gzip")))
+    }
+}
+
+/// The primary key of a request; `path_and_query` is its `:path`.
+pub fn primary(method: &[u8], authority: &[u8], path_and_query: &[u8]) -> String {
+    let mut key = String::with_capacity(method.len() + 1 + authority.len() + path_and_query.len());
+    write_primary(&mut key, method, authority, path_and_query);
+    key
+}
+
+/// Appends the [`primary`] key to `key`, so that a buffer can be used again.
+///
+/// Parameters are sorted by name, and those of one name keep their order: `a=2&a=1` is not `a=1&a=2`. Names are
+/// compared as a server may understand them, without percent-encoding and case. Empty parameters are kept.
+pub fn write_primary(key: &mut String, method: &[u8], authority: &[u8], path_and_query: &[u8]) {
+    encode(key, if method == b"HEAD" { b"GET" } else { method }, |byte| matches!(byte, b'#' | b'%'));
+    key.push(' ');
+    let authority_start = key.len();
+    encode(key, authority, |byte| matches!(byte, b'/' | b'?' | b'#' | b'%'));
+    if let Some(authority) = key.get_mut(authority_start..) {
+        authority.make_ascii_lowercase();
+    }
+    let question_mark = path_and_query.iter().position(|&byte| byte == b'?');
+    let (path, query) = match question_mark.and_then(|at| path_and_query.split_at_checked(at)) {
+        Some((path, query)) => (path, query.get(1..)),
+        None => (path_and_query, None),
+    };
+    encode(key, path, |byte| byte == b'#');
+    if let Some(query) = query {
+        key.push('?');
+        write_query(key, query);
+    }
+}
+
+/// The [`primary`] key with its variant; `key_headers` are the names that the route makes part of the key.
+pub fn full(
+    primary: &str,
+    coding: Coding,
+    key_headers: &[String],
+    fields: &(impl Fields + ?Sized),
+) -> String {
+    let mut key = String::with_capacity(primary.len() + 16);
+    key.push_str(primary);
+    write_variant(&mut key, coding, key_headers, fields);
+    key
+}
+
+/// Makes a full key of the primary key in `key`, in place.
+///
+/// A field with several lines is written line by line, one that is not there as `;name` alone, so that absent and empty
+/// differ. What could be mistaken for a part of the key is percent-encoded.
+pub fn write_variant(
+    key: &mut String,
+    coding: Coding,
+    key_headers: &[String],
+    fields: &(impl Fields + ?Sized),
+) {
+    key.push('#');
+    key.push_str(coding.as_str());
+    for name in key_headers {
+        let mut is_present = false;
+        for value in fields.values(name) {
+            is_present = true;
+            write_part(key, name);
+            key.push('=');
+            encode(key, value, is_reserved_in_variant);
+        }
+        if !is_present {
+            write_part(key, name);
+        }
+    }
+}
+
+/// The primary key within a full key.
+pub fn primary_of(full: &str) -> &str {
+    full.split_once('#').map_or(full, |(primary, _)| primary)
+}
+
+/// Whether a request's `:path` is a path and query that its key stands for unambiguously: it begins with `/`, and all of
+/// it is visible ASCII without `#` (RFC 3986 §3.3, §3.4).
+pub fn is_valid_target(path_and_query: &[u8]) -> bool {
+    path_and_query.starts_with(b"/")
+        && path_and_query.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#')
+}
+
+/// Appends `;name`, in lower case.
+fn write_part(key: &mut String, name: &str) {
+    key.push(';');
+    let start = key.len();
+    encode(key, name.as_bytes(), is_reserved_in_variant);
+    if let Some(name) = key.get_mut(start..) {
+        name.make_ascii_lowercase();
+    }
+}
+
+const fn is_reserved_in_variant(byte: u8) -> bool {
+    matches!(byte, b';' | b'#' | b'=' | b'%')
+}
+
+fn write_query(key: &mut String, query: &[u8]) {
+    let parameters = || query.split(|&byte| byte == b'&');
+    if parameters().is_sorted_by(|left, right| name(left).le(name(right))) {
+        return encode(key, query, |byte| byte == b'#');
+    }
+    let mut sorted: Vec<_> = parameters().collect();
+    sorted.sort_by(|left, right| name(left).cmp(name(right)));
+    for (index, parameter) in sorted.into_iter().enumerate() {
+        if index > 0 {
+            key.push('&');
+        }
+        encode(key, parameter, |byte| byte == b'#');
+    }
+}
+
+/// The name of a query parameter as a server may understand it: percent-decoded and in lower case.
+fn name(parameter: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = parameter;
+    std::iter::from_fn(move || {
+        let (byte, after) = match rest {
+            [] | [b'=', ..] => return None,
+            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                (hex_value(*high) << 4 | hex_value(*low), after)
+            }
+            [b'+', after @ ..] => (b' ', after),
+            [byte, after @ ..] => (*byte, after),
+        };
+        rest = after;
+        Some(byte.to_ascii_lowercase())
+    })
+}
+
+const fn hex_value(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20).wrapping_sub(b'a' - 10),
+    }
+}
+
+/// Appends `bytes`; those that are reserved or not visible ASCII are percent-encoded.
+fn encode(key: &mut String, bytes: &[u8], is_reserved: impl Fn(u8) -> bool) {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !is_reserved(byte);
+    // The usual case: nothing to encode, and one copy.
+    if let Ok(text) = str::from_utf8(bytes)
+        && bytes.iter().all(|&byte| is_plain(byte))
+    {
+        return key.push_str(text);
+    }
+    for &byte in bytes {
+        if is_plain(byte) {
+            key.push(char::from(byte));
+        } else {
+            key.push('%');
+            key.extend([byte >> 4, byte & 15].map(hex_digit));
+        }
+    }
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase()
+}

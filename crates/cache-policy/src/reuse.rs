@@ -1,0 +1,47 @@
+//! Whether a stored response may be used without asking its origin (RFC 9111 §4.2).
+
+use http_semantics::CacheControl;
+
+/// The times of a stored response, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// When it arrived, in Unix time.
+    pub response_time_ms: u64,
+    /// How old it already was then.
+    pub initial_age_ms: u64,
+    /// How long it is fresh, counted from when its origin made it.
+    pub freshness_lifetime_ms: u64,
+}
+
+/// What a stored response is worth to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// It answers the request.
+    Fresh {
+        /// The value of the Age field, in seconds.
+        age_seconds: u64,
+        /// How long it stays fresh, in seconds, rounded down.
+        ttl_seconds: u64,
+    },
+    /// It is fresh, but older than the client takes, or not fresh for long enough (RFC 9111 §5.2.1).
+    Unwanted,
+    /// Its lifetime has passed.
+    Stale,
+}
+
+/// Judges a stored response by its age and by the directives of the request.
+pub fn decide(times: &Times, request: &CacheControl, now_ms: u64) -> Reuse {
+    // A clock that was set back must not make the response younger than it was on arrival.
+    let resident_ms = now_ms.saturating_sub(times.response_time_ms);
+    let age_ms = times.initial_age_ms.saturating_add(resident_ms);
+    let ttl_ms = times.freshness_lifetime_ms.saturating_sub(age_ms);
+    if ttl_ms == 0 {
+        return Reuse::Stale;
+    }
+    let too_old = request.max_age.is_some_and(|max_age| age_ms > max_age.saturating_mul(1000));
+    let too_short = request.min_fresh.is_some_and(|min_fresh| ttl_ms < min_fresh.saturating_mul(1000));
+    if too_old || too_short {
+        return Reuse::Unwanted;
+    }
+    Reuse::Fresh { age_seconds: age_ms / 1000, ttl_seconds: ttl_ms / 1000 }
+}

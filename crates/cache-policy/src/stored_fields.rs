@@ -1,0 +1,37 @@
+//! Which fields of a response are stored with it (RFC 9111 §3.1).
+
+use http_semantics::{Fields, list};
+
+/// The fields of `response` to store: those that speak of the response, not of this connection or of this answer.
+///
+/// Left out are hop-by-hop fields and what Connection lists (RFC 9110 §7.6.1), pseudo fields, Set-Cookie, Content-Length
+/// (known again from the body), and what a cache or Envoy writes anew for each answer.
+pub fn stored_fields<F: Fields + ?Sized>(response: &F) -> impl Iterator<Item = (&[u8], &[u8])> {
+    response.iter().filter(|(name, _)| {
+        !is_transient(name)
+            && !list::members(response, "connection").any(|listed| listed.eq_ignore_ascii_case(name))
+    })
+}
+
+fn is_transient(name: &[u8]) -> bool {
+    TRANSIENT.iter().any(|transient| name.eq_ignore_ascii_case(transient.as_bytes()))
+        || TRANSIENT_PREFIXES.iter().any(|prefix| {
+            name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+        })
+}
+
+const TRANSIENT: [&str; 11] = [
+    "age",
+    "cache-status",
+    "connection",
+    "content-length",
+    "keep-alive",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-cache",
+];
+
+const TRANSIENT_PREFIXES: [&str; 3] = [":", "proxy-", "x-envoy-"];
