@@ -1,1 +1,37 @@
 //! Real servers for tests, demo and benchmark: found, started on free ports, stopped.
+//!
+//! Everything here blocks, listens on loopback only, keeps its files in a temporary folder of its own and ends when
+//! it is dropped, or when the process that started it ends, however that comes about.
+//!
+//! `setup` installs what is missing (only `cargo xtask` calls it), [`Tool::path`] finds it, and `artifacts` does
+//! the same for what the workspace itself builds. The servers only look up, so a test never installs or builds.
+
+pub mod artifacts;
+pub mod http;
+pub mod ports;
+pub mod setup;
+
+mod companion;
+mod demo;
+mod envoy;
+mod front_proxy;
+mod lock;
+mod origin;
+mod paths;
+mod postgres;
+mod process;
+mod redis;
+mod tool;
+
+pub use companion::{Companion, CompanionOptions};
+pub use demo::Demo;
+pub use envoy::{Envoy, EnvoyOptions, render, validate};
+pub use front_proxy::{FrontProxy, FrontProxyPorts};
+pub use http::{Client, Request, Response};
+pub use lock::Lock;
+pub use origin::{Answer, Body, Origin, Question};
+pub use paths::{temp_dir, tools_dir, workspace_root};
+pub use postgres::Postgres;
+pub use process::{Launch, Process, User, wait_until};
+pub use redis::{Redis, RedisOptions};
+pub use tool::Tool;

@@ -1,0 +1,50 @@
+//! The demo's workspace API, `slipstream-demo serve`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use crate::{Launch, Process, artifacts, http, ports, temp_dir};
+
+/// A running workspace API.
+#[derive(Debug)]
+pub struct Demo {
+    process: Process,
+    port: u16,
+    _dir: TempDir,
+}
+
+impl Demo {
+    /// Starts the built API on this database and waits until it is filled with `items` items and healthy.
+    pub fn start(database_url: &str, items: u32) -> Result<Demo> {
+        let dir = temp_dir("demo")?;
+        let port = ports::free();
+        let process = Launch::new("slipstream-demo", artifacts::demo()?, dir.path())
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--database-url", database_url])
+            .args(["--items", &items.to_string()])
+            .timeout(Duration::from_secs(120))
+            .start(|| http::is_ok(&format!("http://127.0.0.1:{port}/health")))?;
+        Ok(Demo { process, port, _dir: dir })
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `http://127.0.0.1:PORT` and this path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// All it has logged so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}

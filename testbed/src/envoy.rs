@@ -1,0 +1,207 @@
+//! Envoy on a configuration of the test's own.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+
+use crate::{Launch, Process, Request, Tool, http, temp_dir, workspace_root};
+
+/// How to run Envoy.
+#[derive(Debug, Clone)]
+pub struct EnvoyOptions {
+    /// Worker threads; each has its own VM and its own first level of the cache. 1 unless set.
+    pub concurrency: u32,
+    /// The level of Envoy's log, `info` unless set. Component levels are left alone.
+    pub log_level: String,
+    /// Processors to pin it to, in the notation of `taskset -c`.
+    pub cpus: Option<String>,
+}
+
+impl Default for EnvoyOptions {
+    fn default() -> EnvoyOptions {
+        EnvoyOptions { concurrency: 1, log_level: "info".to_owned(), cpus: None }
+    }
+}
+
+/// A running Envoy.
+#[derive(Debug)]
+pub struct Envoy {
+    process: Process,
+    admin_port: u16,
+    // Fields drop in order: Envoy stops before its files go.
+    dir: TempDir,
+}
+
+impl Envoy {
+    /// Starts Envoy on this bootstrap and waits until it is ready to serve. The bootstrap must have an `admin`
+    /// section; its port is read back from Envoy, so it may be 0, and so may those of the listeners.
+    pub fn start(yaml: &str, options: &EnvoyOptions) -> Result<Envoy> {
+        let dir = temp_dir("envoy")?;
+        fs::write(dir.path().join("envoy.yaml"), yaml).context("cannot write Envoy's configuration")?;
+        let address_file = dir.path().join("admin-address");
+        let process = Launch::new("envoy", Tool::Envoy.path()?, dir.path())
+            .args(["-c", "envoy.yaml", "--admin-address-path", "admin-address", "--disable-hot-restart"])
+            .args(["--concurrency", &options.concurrency.to_string(), "-l", &options.log_level])
+            .cpus(options.cpus.clone())
+            .start(|| read_port(&address_file).is_some_and(|port| http::is_ok(&admin_url(port, "/ready"))))?;
+        let admin_port = read_port(&address_file).context("Envoy wrote no admin address")?;
+        Ok(Envoy { process, admin_port, dir })
+    }
+
+    /// The admin interface's port.
+    pub fn admin_port(&self) -> u16 {
+        self.admin_port
+    }
+
+    /// The port of the listener with this name.
+    pub fn listener_port(&self, listener: &str) -> Result<u16> {
+        let listeners = self.admin("GET", "/listeners?format=json")?;
+        let listeners: serde_json::Value = serde_json::from_str(&listeners)?;
+        let statuses = listeners["listener_statuses"].as_array().context("Envoy lists no listeners")?;
+        let found = statuses.iter().find(|status| status["name"] == listener);
+        let found = found.with_context(|| format!("Envoy has no listener {listener:?}: {statuses:?}"))?;
+        let port = found["local_address"]["socket_address"]["port_value"].as_u64();
+        port.and_then(|port| port.try_into().ok()).with_context(|| format!("{listener:?} has no TCP port"))
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// The folder it runs in; relative paths in the bootstrap start here.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// All it has logged so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// What the admin interface answers; an error if not with 200.
+    pub fn admin(&self, method: &str, path_and_query: &str) -> Result<String> {
+        let url = admin_url(self.admin_port, path_and_query);
+        let mut request = Request::new(method, &url);
+        if method == "POST" {
+            request = request.body("");
+        }
+        let response = http::Client::new().send(request)?;
+        ensure!(response.status == 200, "{method} {url}: {} {}", response.status, response.text());
+        Ok(response.text())
+    }
+
+    /// The metrics in Prometheus' text format.
+    pub fn stats_prometheus(&self) -> Result<String> {
+        self.admin("GET", "/stats/prometheus")
+    }
+}
+
+fn admin_url(port: u16, path: &str) -> String {
+    format!("http://127.0.0.1:{port}{path}")
+}
+
+/// Envoy writes the address once it is bound, as `127.0.0.1:9901`.
+fn read_port(address_file: &Path) -> Option<u16> {
+    fs::read_to_string(address_file).ok()?.trim().rsplit_once(':')?.1.parse().ok()
+}
+
+/// Has Envoy check a bootstrap without serving it; relative paths start at the workspace's root. The error is what
+/// Envoy says about it.
+pub fn validate(yaml: &str) -> Result<()> {
+    let dir = temp_dir("validate")?;
+    let file = dir.path().join("envoy.yaml");
+    fs::write(&file, yaml)?;
+    let output = Command::new(Tool::Envoy.path()?)
+        .args(["--mode", "validate", "--disable-hot-restart", "-l", "warning", "-c"])
+        .arg(&file)
+        .current_dir(workspace_root())
+        .output()
+        .context("cannot run Envoy")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim());
+    }
+    Ok(())
+}
+
+/// Replaces every occurrence of each literal piece of a template, in one pass: what was put in is not searched
+/// again. An error if a piece does not occur, for then the template has changed under the test.
+pub fn render(template: &str, pieces: &[(&str, &str)]) -> Result<String> {
+    for (piece, _) in pieces {
+        ensure!(!piece.is_empty() && template.contains(piece), "the template has no {piece:?}");
+    }
+    let mut rendered = String::with_capacity(template.len());
+    let mut rest = template;
+    loop {
+        let places = pieces.iter().filter_map(|(piece, new)| Some((rest.find(piece)?, *piece, *new)));
+        // The longest of those that begin at the same place: 100 must not win over 1000.
+        let next = places.min_by_key(|(at, piece, _)| (*at, usize::MAX - piece.len()));
+        let Some((at, piece, new)) = next else { break };
+        rendered.push_str(&rest[..at]);
+        rendered.push_str(new);
+        rest = &rest[at + piece.len()..];
+    }
+    rendered.push_str(rest);
+    Ok(rendered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Client;
+
+    const DIRECT: &str = r#"
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+static_resources:
+  listeners:
+  - name: main
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: main
+          http_filters: [{name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
+          route_config:
+            virtual_hosts:
+            - {name: all, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: 200, body: {inline_string: hello}}}]}
+"#;
+
+    #[test]
+    fn serves_what_it_was_told_to() {
+        let envoy = Envoy::start(DIRECT, &EnvoyOptions::default()).unwrap();
+        let port = envoy.listener_port("main").unwrap();
+        assert_eq!(Client::new().get(format!("http://127.0.0.1:{port}/")).text(), "hello");
+        assert!(envoy.stats_prometheus().unwrap().contains("envoy_server_live"));
+        assert!(envoy.listener_port("other").unwrap_err().to_string().contains("no listener \"other\""));
+    }
+
+    #[test]
+    fn a_bad_bootstrap_is_an_error_in_envoys_words() {
+        validate(DIRECT).unwrap();
+        let bad = DIRECT.replace("stat_prefix", "stat_prefiks");
+        assert!(validate(&bad).unwrap_err().to_string().contains("stat_prefiks"));
+        let error = Envoy::start(&bad, &EnvoyOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("stat_prefiks"), "{error}");
+    }
+
+    #[test]
+    fn rendering_replaces_all_in_one_pass_and_insists_on_every_piece() {
+        let pieces = [("port: 1", "port: 2"), ("port: 2", "port: 3"), ("port: 10", "port: 4")];
+        assert_eq!(
+            render("port: 1, port: 2, port: 1; port: 10", &pieces).unwrap(),
+            "port: 2, port: 3, port: 2; port: 4"
+        );
+        let error = render("port: 1", &[("port: 7", "x")]).unwrap_err().to_string();
+        assert_eq!(error, "the template has no \"port: 7\"");
+    }
+}

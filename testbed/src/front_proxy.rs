@@ -1,0 +1,80 @@
+//! The configuration this project ships, `envoy/front-proxy.yaml`, on ports of the test's own.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::{Envoy, EnvoyOptions, artifacts, ports, render, workspace_root};
+
+/// The ports that take the places of the shipped ones.
+#[derive(Debug, Clone, Copy)]
+pub struct FrontProxyPorts {
+    /// The listener, 10000 as shipped.
+    pub listener: u16,
+    /// The admin interface, 9901 as shipped.
+    pub admin: u16,
+    /// The workspace API, 8080 as shipped.
+    pub workspace: u16,
+    /// The companion, 8900 as shipped.
+    pub companion: u16,
+}
+
+/// Envoy running `envoy/front-proxy.yaml`.
+#[derive(Debug)]
+pub struct FrontProxy {
+    /// The Envoy.
+    pub envoy: Envoy,
+    port: u16,
+}
+
+impl FrontProxy {
+    /// `envoy/front-proxy.yaml` with these ports and the built filters' full paths.
+    pub fn yaml(ports: FrontProxyPorts) -> Result<String> {
+        let path = workspace_root().join("envoy/front-proxy.yaml");
+        let template =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let port = |port: u16| format!("port_value: {port}");
+        let filters = format!("{}/", artifacts::filters_dir().display());
+        let pieces = [
+            (port(10_000), port(ports.listener)),
+            (port(9_901), port(ports.admin)),
+            (port(8_080), port(ports.workspace)),
+            (port(8_900), port(ports.companion)),
+            ("target/filters/".to_owned(), filters),
+        ];
+        let pieces: Vec<_> = pieces.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
+        render(&template, &pieces).with_context(|| format!("cannot render {}", path.display()))
+    }
+
+    /// Starts it in front of these two, on free ports.
+    pub fn start(workspace: u16, companion: u16, options: &EnvoyOptions) -> Result<FrontProxy> {
+        FrontProxy::start_edited(workspace, companion, options, &[])
+    }
+
+    /// Like `start`, after replacing more literal pieces of the rendered file.
+    pub fn start_edited(
+        workspace: u16,
+        companion: u16,
+        options: &EnvoyOptions,
+        edits: &[(&str, &str)],
+    ) -> Result<FrontProxy> {
+        for filter in artifacts::FILTERS {
+            artifacts::filter(filter)?;
+        }
+        let port = ports::free();
+        let yaml =
+            FrontProxy::yaml(FrontProxyPorts { listener: port, admin: ports::free(), workspace, companion })?;
+        let envoy = Envoy::start(&render(&yaml, edits)?, options)?;
+        Ok(FrontProxy { envoy, port })
+    }
+
+    /// The listener's port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `http://127.0.0.1:PORT` and this path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+}

@@ -1,0 +1,165 @@
+//! A throwaway PostgreSQL.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::{Launch, Process, Tool, User, ports, temp_dir};
+
+/// A PostgreSQL server with an empty database, trusting every local connection, safe from nothing (`fsync=off`).
+#[derive(Debug)]
+pub struct Postgres {
+    process: Process,
+    port: u16,
+    programs: PathBuf,
+    // Fields drop in order: the server stops before its files go.
+    _dir: TempDir,
+}
+
+impl Postgres {
+    /// Initialises and starts a server. It refuses to run as root, so then it runs as `postgres` or `nobody`.
+    pub fn start() -> Result<Postgres> {
+        Postgres::start_with(&[])
+    }
+
+    /// Like `start`, with settings such as `max_connections=20`.
+    pub fn start_with(settings: &[&str]) -> Result<Postgres> {
+        let server = Tool::Postgres.path()?;
+        let programs = server.parent().context("postgres is in no folder")?.to_owned();
+        let dir = temp_dir("postgres")?;
+        let user = unprivileged()?;
+        let home = dir.path().join("home");
+        fs::create_dir(&home)?;
+        if let Some(user) = user {
+            chown(&home, Some(user.uid), Some(user.gid)).context("cannot hand over the data folder")?;
+        }
+        let (data, port) = (home.join("data").display().to_string(), ports::free());
+        initialise(&programs, &home.display().to_string(), &data, user)?;
+        let socket = format!("unix_socket_directories={}", home.display());
+        let own = [
+            socket.as_str(),
+            "listen_addresses=127.0.0.1",
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            // Leaves nothing in /dev/shm when it is killed.
+            "dynamic_shared_memory_type=mmap",
+        ];
+        let mut launch = Launch::new("postgres", server, dir.path())
+            .args(["-D", &data, "-p", &port.to_string()])
+            .user(user)
+            // The polite signal waits for clients to leave, and nobody needs what is in here.
+            .stop_signal(Signal::QUIT);
+        for setting in own.iter().chain(settings) {
+            launch = launch.args(["-c", setting]);
+        }
+        let is_ready = programs.join("pg_isready");
+        let ready = || {
+            let mut command = Command::new(&is_ready);
+            command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+            command.status().is_ok_and(|status| status.success())
+        };
+        let process = launch.start(ready)?;
+        Ok(Postgres { process, port, programs, _dir: dir })
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URL of the database that is there from the start.
+    pub fn url(&self) -> String {
+        self.database_url("postgres")
+    }
+
+    /// Makes another, empty database and returns its URL.
+    pub fn create_database(&self, name: &str) -> Result<String> {
+        self.sql(&format!("CREATE DATABASE \"{name}\""))?;
+        Ok(self.database_url(name))
+    }
+
+    /// Runs SQL in the first database and returns what `psql -At` prints.
+    pub fn sql(&self, sql: &str) -> Result<String> {
+        let output = Command::new(self.programs.join("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()])
+            .output()
+            .context("cannot run psql")?;
+        if !output.status.success() {
+            bail!("{sql:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
+    /// The server's process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn database_url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+fn initialise(programs: &Path, home: &str, data: &str, user: Option<User>) -> Result<()> {
+    let program = programs.join("initdb");
+    let mut command = match user {
+        None => Command::new(program),
+        Some(User { uid, gid }) => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string(), "--clear-groups"]);
+            command.arg(program);
+            command
+        }
+    };
+    command.args(["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--no-instructions"]);
+    command.args(["--no-locale", "--encoding=UTF8"]).current_dir(home).env("HOME", home);
+    let output = command.output().context("cannot run initdb")?;
+    if !output.status.success() {
+        bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(())
+}
+
+/// The user to run as: none of our choosing when we are not root.
+fn unprivileged() -> Result<Option<User>> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
+    let user = account(&accounts, "postgres").or_else(|| account(&accounts, "nobody"));
+    user.map(Some).context("PostgreSQL does not run as root, and /etc/passwd has neither postgres nor nobody")
+}
+
+fn account(accounts: &str, name: &str) -> Option<User> {
+    let mut fields = accounts.lines().find(|line| line.starts_with(&format!("{name}:")))?.split(':').skip(2);
+    Some(User { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_sql_and_takes_its_files_along() {
+        let postgres = Postgres::start().unwrap();
+        assert_eq!(postgres.sql("SELECT 6 * 7").unwrap(), "42");
+        assert!(postgres.create_database("other").unwrap().ends_with("/other"));
+        assert!(postgres.sql("SELECT nonsense").unwrap_err().to_string().contains("nonsense"));
+        let (folder, pid) = (postgres._dir.path().to_owned(), postgres.process.pid());
+        drop(postgres);
+        assert!(!folder.exists() && !PathBuf::from(format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn accounts_are_found_by_their_whole_name() {
+        let accounts = "nobodyelse:x:1:2:::\nnobody:x:65534:65533:n:/:/x\n";
+        assert_eq!(account(accounts, "nobody"), Some(User { uid: 65534, gid: 65533 }));
+        assert_eq!(account(accounts, "postgres"), None);
+    }
+}

