@@ -1,1 +1,115 @@
 //! Hands what a filter has counted over to Envoy.
+//!
+//! Counters and histograms are [`metric_model::Metrics`]; an [`Exporter`] hands them over on tick:
+//!
+//! ```ignore
+//! fn on_tick(&self) {
+//!     self.exporter.borrow_mut().export(&mut self.metrics.borrow_mut());
+//! }
+//! ```
+//!
+//! Envoy adds up what the VMs of all workers hand over under one name.
+
+use crate::HostError;
+use crate::abi::{self, MetricKind};
+use metric_model::{Metrics, Series};
+
+/// Name of the counter of calls about metrics that Envoy refused. What they were about is handed over later.
+pub const REFUSED: &str = "slipstream_metric_calls_refused_total";
+
+/// How many series an export defines at most: Envoy matches each new name with all its tag rules, and a worker that
+/// does so for thousands at once serves nobody meanwhile. The rest waits for the next tick.
+const MAX_DEFINED_AT_ONCE: usize = 1_000;
+
+/// Envoy's numbers of one [`Metrics`]' series.
+#[derive(Debug, Default)]
+pub struct Exporter {
+    /// By [`Series::index`].
+    ids: Vec<Option<u32>>,
+    refused_id: Option<u32>,
+    refused: u64,
+}
+
+impl Exporter {
+    /// Hands over what was added to `metrics` since the last time. What Envoy refuses stays in `metrics` and is counted by
+    /// [`REFUSED`]. One exporter serves one `metrics`.
+    pub fn export(&mut self, metrics: &mut Metrics) {
+        let mut left = MAX_DEFINED_AT_ONCE;
+        metrics.drain(|series, delta| match self.hand_over(series, delta, &mut left) {
+            Ok(taken) => taken,
+            Err(_) => {
+                self.refused += 1;
+                false
+            }
+        });
+        if self.refused > 0 && self.hand_over_refused().is_ok() {
+            self.refused = 0;
+        }
+    }
+
+    fn hand_over(&mut self, series: Series<'_>, delta: u64, left: &mut usize) -> Result<bool, HostError> {
+        let index = series.index();
+        if index >= self.ids.len() {
+            self.ids.resize(index + 1, None);
+        }
+        let Some(id) = self.ids.get_mut(index) else { return Ok(false) };
+        let id = match *id {
+            Some(id) => id,
+            None if *left == 0 => return Ok(false),
+            None => {
+                *left -= 1;
+                *id.insert(abi::define_metric(MetricKind::Counter, &series.to_string())?)
+            }
+        };
+        increment(id, delta).map(|()| true)
+    }
+
+    fn hand_over_refused(&mut self) -> Result<(), HostError> {
+        let id = match self.refused_id {
+            Some(id) => id,
+            None => *self.refused_id.insert(abi::define_metric(MetricKind::Counter, REFUSED)?),
+        };
+        increment(id, self.refused)
+    }
+}
+
+/// Envoy refuses to add 0 to a counter.
+fn increment(id: u32, delta: u64) -> Result<(), HostError> {
+    if delta == 0 { Ok(()) } else { abi::increment_metric(id, i64::try_from(delta).unwrap_or(i64::MAX)) }
+}
+
+/// A number that goes up and down. Envoy shows the sum of what all VMs hold, because each hands over its own changes.
+#[derive(Debug)]
+pub struct Gauge {
+    name: String,
+    id: Option<u32>,
+    handed_over: i64,
+}
+
+impl Gauge {
+    /// A gauge at 0. `name` is the whole name; labels come first, see [`metric_model::encode_label`].
+    pub fn new(name: impl Into<String>) -> Gauge {
+        Gauge { name: name.into(), id: None, handed_over: 0 }
+    }
+
+    /// Sets what this VM holds. After an error Envoy shows the value from before, and the next call makes up for it.
+    pub fn set(&mut self, value: u64) -> Result<(), HostError> {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        let id = match self.id {
+            Some(id) => id,
+            None => *self.id.insert(abi::define_metric(MetricKind::Gauge, &self.name)?),
+        };
+        if value != self.handed_over {
+            abi::increment_metric(id, value - self.handed_over)?;
+            self.handed_over = value;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Gauge {
+    /// A VM that is gone holds nothing.
+    fn drop(&mut self) {
+        let _ = self.set(0);
+    }
+}

@@ -24,7 +24,11 @@ pub fn set_tick_period(_period_ms: u32) -> Result<(), HostError> {
 pub fn buffer(id: BufferId, start: usize, max: usize) -> Result<Vec<u8>, HostError> {
     with(|host| {
         host.may("get_buffer")?;
-        Ok(host.buffers.get(&id).map(|b| b.iter().skip(start).take(max).copied().collect()).unwrap_or_default())
+        Ok(host
+            .buffers
+            .get(&id)
+            .map(|b| b.iter().skip(start).take(max).copied().collect())
+            .unwrap_or_default())
     })
 }
 
@@ -98,7 +102,12 @@ pub fn local_reply(status: u16, details: &str, headers: &[u8], body: &[u8]) -> R
         let headers = pairs::decode(headers)
             .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec()))
             .collect();
-        host.local_replies.push(LocalReply { status, details: details.to_owned(), headers, body: body.to_vec() });
+        host.local_replies.push(LocalReply {
+            status,
+            details: details.to_owned(),
+            headers,
+            body: body.to_vec(),
+        });
         Ok(())
     })
 }
@@ -162,20 +171,6 @@ pub fn increment_metric(id: u32, offset: i64) -> Result<(), HostError> {
                 Ok(())
             }
             None => Err(HostError { call: "increment_metric", status: 1 }),
-        }
-    })
-}
-
-/// Sets a gauge.
-pub fn record_metric(id: u32, value: u64) -> Result<(), HostError> {
-    with(|host| {
-        host.may("record_metric")?;
-        match host.metrics.get_mut(id as usize) {
-            Some((_, _, current)) => {
-                *current = value as i64;
-                Ok(())
-            }
-            None => Err(HostError { call: "record_metric", status: 1 }),
         }
     })
 }

@@ -15,8 +15,15 @@ unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
-    fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, data_size: usize) -> u32;
+    fn proxy_get_buffer_bytes(
+        kind: u32,
+        start: usize,
+        max: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, data_size: usize)
+    -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_header_map_value(
         map: u32,
@@ -54,7 +61,6 @@ unsafe extern "C" {
     fn proxy_continue_stream(half: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
-    fn proxy_record_metric(id: u32, value: u64) -> u32;
 }
 
 fn check(call: &'static str, status: u32) -> Result<(), HostError> {
@@ -216,10 +222,4 @@ pub fn define_metric(kind: MetricKind, name: &str) -> Result<u32, HostError> {
 pub fn increment_metric(id: u32, offset: i64) -> Result<(), HostError> {
     // SAFETY: no memory is passed.
     check("increment_metric", unsafe { proxy_increment_metric(id, offset) })
-}
-
-/// Sets a gauge.
-pub fn record_metric(id: u32, value: u64) -> Result<(), HostError> {
-    // SAFETY: no memory is passed.
-    check("record_metric", unsafe { proxy_record_metric(id, value) })
 }
