@@ -1,1 +1,20 @@
-//! Which responses are compressed, and what their headers become.
+//! Which responses are compressed with gzip, and what becomes of their headers.
+
+mod config;
+mod content_types;
+mod decision;
+mod request;
+mod rewrite;
+
+pub use config::Config;
+pub use content_types::{ContentTypes, InvalidPattern};
+pub use decision::{Response, Skip, decide};
+pub use request::Request;
+pub use rewrite::{Change, Framing, compressed, not_modified, vary};
+
+/// A request or response that has this field, whatever its value, is not to be compressed.
+pub const OPT_OUT: &str = "x-no-compression";
+/// Response field: bytes of the body before compression.
+pub const ORIGINAL_SIZE: &str = "x-original-size";
+/// Response field: by how many percent the body shrank, with one decimal: `73.4`.
+pub const COMPRESSION_RATIO: &str = "x-compression-ratio";

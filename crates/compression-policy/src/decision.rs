@@ -1,0 +1,147 @@
+//! Which responses are compressed.
+
+use crate::content_types::is_streaming;
+use crate::{Config, OPT_OUT, Request};
+use http_semantics::{CacheControl, Fields, list};
+
+/// A response's head.
+#[derive(Clone, Copy, Debug)]
+pub struct Response<'a, F: ?Sized> {
+    /// Status code.
+    pub status: u16,
+    /// Fields.
+    pub fields: &'a F,
+    /// Bytes of the body, where that is known before it has come.
+    pub length: Option<u64>,
+}
+
+impl<'a, F: Fields + ?Sized> Response<'a, F> {
+    /// Takes the length from Content-Length; `ended` says that there is no body after the head. The response to a
+    /// HEAD request has no body, but the Content-Length that it would have had.
+    pub fn new(status: u16, fields: &'a F, ended: bool) -> Response<'a, F> {
+        let length = fields.first("content-length").and_then(decimal).or(ended.then_some(0));
+        Response { status, fields, length }
+    }
+}
+
+/// Why a response is sent as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// The status has no content, or stands for a part of it.
+    Status,
+    /// The service has encoded the response (RFC 9110 §8.4).
+    Encoded,
+    /// The service forbids it by `Cache-Control: no-transform` (RFC 9110 §7.7).
+    NoTransform,
+    /// The body is a part of a representation (RFC 9110 §14.4).
+    Range,
+    /// The service opted out by [`OPT_OUT`].
+    ServiceOptOut,
+    /// The body is delivered piece by piece.
+    Streaming,
+    /// The content type is not on the list.
+    ContentType,
+    /// The body is too short to gain anything.
+    TooSmall,
+    /// The body is longer than what is held.
+    TooLarge,
+    /// The response to HEAD has no body.
+    Head,
+    /// The client opted out by [`OPT_OUT`].
+    ClientOptOut,
+    /// The client forbids it by `Cache-Control: no-transform`.
+    ClientNoTransform,
+    /// The client does not accept gzip, or likes identity better.
+    NotAccepted,
+}
+
+impl Skip {
+    /// The reason as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Skip::Status => "status",
+            Skip::Encoded => "encoded",
+            Skip::NoTransform => "no_transform",
+            Skip::Range => "range",
+            Skip::ServiceOptOut => "service_opt_out",
+            Skip::Streaming => "streaming",
+            Skip::ContentType => "content_type",
+            Skip::TooSmall => "too_small",
+            Skip::TooLarge => "too_large",
+            Skip::Head => "head",
+            Skip::ClientOptOut => "client_opt_out",
+            Skip::ClientNoTransform => "client_no_transform",
+            Skip::NotAccepted => "not_accepted",
+        }
+    }
+
+    /// Whether the request is the reason: another request would have got the same response compressed, so it must
+    /// say that it varies (RFC 9110 §12.5.5).
+    pub const fn varies(self) -> bool {
+        matches!(self, Skip::Head | Skip::ClientOptOut | Skip::ClientNoTransform | Skip::NotAccepted)
+    }
+}
+
+/// Decides whether to compress, as far as the heads of request and response tell.
+pub fn decide<F: Fields + ?Sized>(
+    request: &Request,
+    response: &Response<'_, F>,
+    config: &Config,
+) -> Result<(), Skip> {
+    // The response first: only if it may be compressed at all does it vary by request.
+    judge_response(response, config)?;
+    judge_request(request)
+}
+
+fn judge_response<F: Fields + ?Sized>(response: &Response<'_, F>, config: &Config) -> Result<(), Skip> {
+    let Response { status, fields, length } = *response;
+    let content_type = fields.first("content-type").unwrap_or_default();
+    let skip = if matches!(status, 0..=199 | 204..=206 | 304) {
+        Skip::Status
+    } else if list::members(fields, "content-encoding")
+        .any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
+    {
+        Skip::Encoded
+    } else if fields.contains("content-range") {
+        Skip::Range
+    } else if is_streaming(content_type) || is_unbuffered(fields) {
+        Skip::Streaming
+    } else if !config.types.contains(content_type) {
+        Skip::ContentType
+    } else if fields.contains(OPT_OUT) {
+        Skip::ServiceOptOut
+    } else if CacheControl::parse(fields).no_transform {
+        Skip::NoTransform
+    } else if length.is_some_and(|length| length < config.min_bytes) {
+        Skip::TooSmall
+    } else if length.is_some_and(|length| length > config.max_bytes) {
+        Skip::TooLarge
+    } else {
+        return Ok(());
+    };
+    Err(skip)
+}
+
+fn judge_request(request: &Request) -> Result<(), Skip> {
+    let skip = if request.head {
+        Skip::Head
+    } else if request.opted_out {
+        Skip::ClientOptOut
+    } else if request.no_transform {
+        Skip::ClientNoTransform
+    } else if !request.accepts_gzip {
+        Skip::NotAccepted
+    } else {
+        return Ok(());
+    };
+    Err(skip)
+}
+
+/// Services behind nginx say so when a body must flow as it comes.
+fn is_unbuffered<F: Fields + ?Sized>(fields: &F) -> bool {
+    fields.first("x-accel-buffering").is_some_and(|value| value.eq_ignore_ascii_case(b"no"))
+}
+
+fn decimal(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
