@@ -1,0 +1,43 @@
+use http_semantics::{AcceptEncoding, accept_encoding::Quality};
+
+use crate::test;
+
+#[test]
+fn qualities() {
+    // The weights of gzip, identity and br in thousandths; 0 is not acceptable.
+    let table: &[(&str, &[&str], [u16; 3], bool)] = &[
+        ("§12.5.3 rule 1: no field accepts all", &[], [1000, 1000, 1000], false),
+        ("§12.5.3 an empty field accepts identity", &[""], [0, 1, 0], false),
+        ("§12.5.3 listed", &["gzip, br"], [1000, 1, 1000], true),
+        ("§12.5.3 several lines", &["br", "gzip"], [1000, 1, 1000], true),
+        ("§12.5.3 * stands for what is not listed", &["*"], [1000, 1000, 1000], true),
+        ("§12.5.3 * with a weight", &["gzip, *;q=0.5"], [1000, 500, 500], true),
+        ("§12.5.3 gzip ruled out beside *", &["gzip;q=0, *"], [0, 1000, 1000], false),
+        ("§12.5.3 *;q=0 rules identity out", &["gzip, *;q=0"], [1000, 0, 0], true),
+        ("§12.5.3 identity named beside *;q=0", &["identity, *;q=0"], [0, 1000, 0], false),
+        ("§12.5.3 identity;q=0", &["identity;q=0, gzip;q=0.1"], [100, 0, 0], true),
+        ("§12.5.3 nothing acceptable", &["identity;q=0, *;q=0"], [0, 0, 0], false),
+        ("§12.5.3 the example", &["gzip;q=1.0, identity; q=0.5, *;q=0"], [1000, 500, 0], true),
+        ("§12.4.2 identity preferred", &["gzip;q=0.5, identity"], [500, 1000, 0], false),
+        ("§12.4.2 equal weights", &["gzip;q=0.5, identity;q=0.5"], [500, 500, 0], true),
+        ("§12.4.2 three decimals", &["gzip;q=0.001"], [1, 1, 0], true),
+        ("§12.4.2 four decimals are malformed", &["gzip;q=0.0001"], [0, 1, 0], false),
+        ("§12.4.2 more than 1 is malformed", &["gzip;q=1.1"], [0, 1, 0], false),
+        ("§12.4.2 no number", &["gzip;q=x, br;q="], [0, 1, 0], false),
+        ("§12.4.2 trailing point", &["gzip;q=1., br;q=0."], [1000, 1, 0], true),
+        ("§12.4.2 q ignores case and takes spaces", &["GZIP ; Q=0.8"], [800, 1, 0], true),
+        ("other parameters are ignored", &["gzip;level=9;q=0.2"], [200, 1, 0], true),
+        ("§8.4.1.3 x-gzip is gzip", &["x-gzip"], [1000, 1, 0], true),
+        ("the strictest of repeated members", &["gzip, gzip;q=0"], [0, 1, 0], false),
+        ("no substring", &["gzipped, mygzip"], [0, 1, 0], false),
+    ];
+    for (case, lines, expected, prefers_gzip) in table {
+        let fields: Vec<_> = lines.iter().map(|line| ("accept-encoding", line)).collect();
+        let accepted = AcceptEncoding::parse(&fields);
+        let qualities =
+            ["gzip", "identity", "br"].map(|coding| accepted.quality(coding).map_or(0, Quality::thousandths));
+        assert_eq!(qualities, *expected, "{case}");
+        assert_eq!(accepted.prefers_gzip(), *prefers_gzip, "{case}");
+        assert_eq!(accepted.is_present(), !lines.is_empty(), "{case}");
+    }
+}
