@@ -1,1 +1,19 @@
-//! The Envoy filter that caches responses.
+//! The Envoy filter that caches responses: in the VM's own memory (L1) and in the companion (L2).
+//!
+//! [`stream`] is a request's way; what may be stored and reused is `cache-policy`'s to say, and which stored responses have
+//! been invalidated is `invalidation`'s.
+
+mod companion;
+mod config;
+mod follower;
+mod l1;
+mod measures;
+mod outbox;
+mod plugin;
+mod stored;
+mod stream;
+
+pub use config::{Config, RouteSettings};
+pub use plugin::ResponseCache;
+
+slipstream_host::entry!(crate::ResponseCache);

@@ -1,0 +1,135 @@
+//! What the filter asks of the companion, and what it makes of the answers.
+
+use crate::config;
+use cache_protocol::{Entry, InvalidationRequest, names};
+use circuit_breaker::{Breaker, State};
+use http_semantics::Fields;
+use invalidation::Position;
+use slipstream_host::{Callout, CalloutError, CalloutResponse, HostError, Token};
+
+/// The companion, as one worker sees it.
+pub struct Companion {
+    config: config::Companion,
+    breaker: Breaker,
+}
+
+/// What a lookup has found.
+pub enum Found {
+    /// A response that no invalidation has hit, and where the log stands now.
+    Entry(Entry, Position),
+    /// Nothing, and where the log stands now.
+    Nothing(Position),
+    /// An envelope that is damaged, or not what was asked for.
+    Damaged,
+    /// No usable answer.
+    Failed,
+}
+
+impl Companion {
+    /// The companion that the configuration names.
+    pub fn new(config: config::Companion) -> Companion {
+        let breaker = Breaker::new(config.breaker_failures, config.breaker_open_ms);
+        Companion { config, breaker }
+    }
+
+    /// Its cluster.
+    pub fn cluster(&self) -> &str {
+        &self.config.cluster
+    }
+
+    /// Asks for the response stored under a full key. None while the breaker is open.
+    pub fn look_up(&mut self, key: &str, now_ms: u64) -> Option<Result<Token, HostError>> {
+        if !self.breaker.try_acquire(now_ms) {
+            return None;
+        }
+        let sent = Callout {
+            cluster: &self.config.cluster,
+            method: "GET",
+            path: names::RESPONSES_PATH,
+            headers: &[(names::KEY_HEADER, key)],
+            body: &[],
+            timeout_ms: self.config.lookup_timeout_ms,
+        }
+        .send();
+        if sent.is_err() {
+            self.breaker.failed(now_ms);
+        }
+        Some(sent)
+    }
+
+    /// Reads the answer to a lookup of `key`.
+    pub fn found(
+        &mut self,
+        key: &str,
+        response: Result<CalloutResponse, CalloutError>,
+        now_ms: u64,
+    ) -> Found {
+        let found = read(key, response);
+        match found {
+            Found::Failed => self.breaker.failed(now_ms),
+            _ => self.breaker.succeeded(),
+        }
+        found
+    }
+
+    /// Stores a response and does not wait for the outcome. False if it could not be sent, or if the companion is being
+    /// left alone.
+    pub fn store(&self, entry: &Entry, ttl_ms: u64) -> bool {
+        if self.breaker.state() != State::Closed {
+            return false;
+        }
+        let ttl = ttl_ms.to_string();
+        Callout {
+            cluster: &self.config.cluster,
+            method: "PUT",
+            path: names::RESPONSES_PATH,
+            headers: &[
+                (names::KEY_HEADER, &entry.key),
+                (names::TTL_HEADER, &ttl),
+                ("content-type", names::ENVELOPE_MEDIA_TYPE),
+            ],
+            body: &entry.encode(),
+            timeout_ms: 10 * self.config.lookup_timeout_ms,
+        }
+        .send()
+        .is_ok()
+    }
+
+    /// Asks that something be invalidated everywhere.
+    pub fn invalidate(&self, request: &InvalidationRequest) -> Result<Token, HostError> {
+        Callout {
+            cluster: &self.config.cluster,
+            method: "POST",
+            path: names::INVALIDATIONS_PATH,
+            headers: &[("content-type", "application/json")],
+            // What cannot fail to serialize: strings and a truth value.
+            body: &serde_json::to_vec(request).unwrap_or_default(),
+            timeout_ms: self.config.invalidation_timeout_ms,
+        }
+        .send()
+    }
+
+    /// When an invalidation sent now counts as lost, if nobody brings its answer.
+    pub fn gives_up_ms(&self, now_ms: u64) -> u64 {
+        now_ms + 2 * u64::from(self.config.invalidation_timeout_ms)
+    }
+}
+
+fn read(key: &str, response: Result<CalloutResponse, CalloutError>) -> Found {
+    let Ok(response) = response else { return Found::Failed };
+    let Some(position) = position(&response) else { return Found::Failed };
+    match response.status {
+        200 => match response.body().map(|body| Entry::decode(&body)) {
+            Ok(Ok(entry)) if entry.key == key => Found::Entry(entry, position),
+            Ok(_) => Found::Damaged,
+            Err(_) => Found::Failed,
+        },
+        404 => Found::Nothing(position),
+        _ => Found::Failed,
+    }
+}
+
+fn position(response: &CalloutResponse) -> Option<Position> {
+    let value = response.headers.first(names::POSITION_HEADER)?;
+    std::str::from_utf8(value).ok()?.parse().ok()
+}

@@ -1,0 +1,246 @@
+//! The filter's configuration, and a route's.
+
+use cache_policy::{Policy, RoutePolicy};
+use serde::Deserialize;
+use slipstream_host::ConfigError;
+
+/// The plugin's configuration.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The label `service` of the metrics; without it the name of the route's cluster.
+    pub service: Option<String>,
+    /// Where the companion is.
+    pub companion: Companion,
+    /// The cache in the VM's memory.
+    #[serde(default)]
+    pub l1: L1,
+    /// Bytes that a response's body may have to be stored.
+    #[serde(default = "default_max_entry_bytes")]
+    pub max_entry_bytes: u64,
+    /// Request fields that carry credentials: a request with one of them bypasses the cache, unless the route makes the
+    /// field part of the key.
+    #[serde(default = "default_credential_headers")]
+    pub credential_headers: Vec<String>,
+    /// Seconds that a response is kept at most, whatever its origin says.
+    #[serde(default = "default_max_ttl_seconds")]
+    pub max_ttl_seconds: u64,
+    /// Label sets that each metric has at most; what exceeds them is counted as `other`.
+    #[serde(default = "default_max_label_sets")]
+    pub max_label_sets: usize,
+}
+
+/// How to reach the companion.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Companion {
+    /// Name of its cluster in Envoy's configuration.
+    pub cluster: String,
+    /// Milliseconds that a request waits for a lookup before it goes to the origin.
+    #[serde(default = "default_lookup_timeout_ms")]
+    pub lookup_timeout_ms: u32,
+    /// Milliseconds that the answer to a write waits for its invalidation. Past that it goes out, and the
+    /// invalidation is tried again.
+    #[serde(default = "default_invalidation_timeout_ms")]
+    pub invalidation_timeout_ms: u32,
+    /// Failures in a row after which the companion is left alone for a while.
+    #[serde(default = "default_failures_to_open")]
+    pub breaker_failures: u32,
+    /// Milliseconds that it is left alone before one request probes it.
+    #[serde(default = "default_open_ms")]
+    pub breaker_open_ms: u64,
+}
+
+/// The cache in the VM's memory.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct L1 {
+    /// Bytes it may take in each worker; 0 turns it off.
+    #[serde(default = "default_l1_bytes")]
+    pub max_bytes: u64,
+}
+
+impl Default for L1 {
+    fn default() -> Self {
+        L1 { max_bytes: default_l1_bytes() }
+    }
+}
+
+fn default_max_entry_bytes() -> u64 {
+    1 << 20
+}
+
+fn default_credential_headers() -> Vec<String> {
+    Policy::default().credential_headers
+}
+
+fn default_max_ttl_seconds() -> u64 {
+    Policy::default().max_ttl_seconds
+}
+
+fn default_max_label_sets() -> usize {
+    1_000
+}
+
+fn default_lookup_timeout_ms() -> u32 {
+    100
+}
+
+fn default_invalidation_timeout_ms() -> u32 {
+    1_500
+}
+
+fn default_failures_to_open() -> u32 {
+    5
+}
+
+fn default_open_ms() -> u64 {
+    1_000
+}
+
+fn default_l1_bytes() -> u64 {
+    64 << 20
+}
+
+/// The most that a VM can address is 4 GiB; what is left over is for everything else.
+const L1_LIMIT: u64 = 2 << 30;
+const ENTRY_LIMIT: u64 = 64 << 20;
+
+impl Config {
+    /// Reads and checks a configuration.
+    pub fn load(json: &[u8]) -> Result<Config, ConfigError> {
+        let config: Config = slipstream_host::load_config(json)?;
+        let within = |path: &str, value: u64, least: u64, most: u64| {
+            if (least..=most).contains(&value) {
+                return Ok(());
+            }
+            Err(ConfigError::new(path, format!("{value} is out of range, expected {least} to {most}")))
+        };
+        let companion = &config.companion;
+        if companion.cluster.is_empty() {
+            return Err(ConfigError::new(
+                "companion.cluster",
+                "expected the name of a cluster, found nothing",
+            ));
+        }
+        within("companion.lookup_timeout_ms", companion.lookup_timeout_ms.into(), 1, 60_000)?;
+        within("companion.invalidation_timeout_ms", companion.invalidation_timeout_ms.into(), 1, 60_000)?;
+        within("companion.breaker_failures", companion.breaker_failures.into(), 1, 1_000_000)?;
+        within("companion.breaker_open_ms", companion.breaker_open_ms, 1, 3_600_000)?;
+        within("l1.max_bytes", config.l1.max_bytes, 0, L1_LIMIT)?;
+        within("max_entry_bytes", config.max_entry_bytes, 1, ENTRY_LIMIT)?;
+        within("max_ttl_seconds", config.max_ttl_seconds, 1, 31_536_000)?;
+        within("max_label_sets", config.max_label_sets as u64, 1, 100_000)?;
+        names("credential_headers", &config.credential_headers)?;
+        Ok(config)
+    }
+
+    /// What of it decides on storing and reusing.
+    pub fn policy(&self) -> Policy {
+        Policy { credential_headers: self.credential_headers.clone(), max_ttl_seconds: self.max_ttl_seconds }
+    }
+}
+
+/// A route's settings, from its metadata under `slipstream.response-cache`.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(from = "RawRouteSettings")]
+pub struct RouteSettings {
+    /// What of them decides on storing and reusing.
+    pub policy: RoutePolicy,
+}
+
+impl Default for RouteSettings {
+    fn default() -> Self {
+        RawRouteSettings::default().into()
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRouteSettings {
+    enabled: bool,
+    default_ttl_seconds: Option<u64>,
+    tags: Vec<String>,
+    invalidates: Vec<String>,
+    key_headers: Vec<String>,
+}
+
+impl Default for RawRouteSettings {
+    fn default() -> Self {
+        RawRouteSettings {
+            enabled: true,
+            default_ttl_seconds: None,
+            tags: Vec::new(),
+            invalidates: Vec::new(),
+            key_headers: Vec::new(),
+        }
+    }
+}
+
+impl From<RawRouteSettings> for RouteSettings {
+    fn from(raw: RawRouteSettings) -> Self {
+        let RawRouteSettings { enabled, default_ttl_seconds, tags, invalidates, key_headers } = raw;
+        RouteSettings { policy: RoutePolicy { enabled, default_ttl_seconds, tags, invalidates, key_headers } }
+    }
+}
+
+/// Field names are tokens (RFC 9110 §5.1).
+fn names(path: &str, names: &[String]) -> Result<(), ConfigError> {
+    let is_token = |name: &String| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    };
+    match names.iter().position(|name| !is_token(name)) {
+        None => Ok(()),
+        Some(index) => Err(ConfigError::new(
+            format!("{path}[{index}]"),
+            format!("{:?} is not the name of a header field", names.get(index).map_or("", String::as_str)),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_cautious() {
+        let config = Config::load(br#"{"companion": {"cluster": "c"}}"#).unwrap();
+        assert_eq!(config.credential_headers, ["authorization", "cookie", "x-api-key"]);
+        assert_eq!((config.l1.max_bytes, config.max_entry_bytes), (64 << 20, 1 << 20));
+        assert_eq!(RouteSettings::default().policy.default_ttl_seconds, None);
+        assert!(RouteSettings::default().policy.enabled);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_path() {
+        let cases = [
+            ("{}", ".", "missing field `companion`"),
+            (r#"{"companion": {}}"#, "companion", "missing field `cluster`"),
+            (r#"{"companion": {"cluster": ""}}"#, "companion.cluster", "expected the name of a cluster"),
+            (r#"{"companion": {"cluster": "c", "time_out": 1}}"#, "companion.time_out", "unknown field"),
+            (r#"{"companion": {"cluster": "c"}, "ttl": 1}"#, "ttl", "unknown field"),
+            (
+                r#"{"companion": {"cluster": "c"}, "max_ttl_seconds": -1}"#,
+                "max_ttl_seconds",
+                "`-1`, expected u64",
+            ),
+            (r#"{"companion": {"cluster": "c"}, "max_ttl_seconds": 0}"#, "max_ttl_seconds", "expected 1 to"),
+            (r#"{"companion": {"cluster": "c"}, "l1": {"max_bytes": "1"}}"#, "l1.max_bytes", "expected u64"),
+            (
+                r#"{"companion": {"cluster": "c"}, "l1": {"max_bytes": 9999999999}}"#,
+                "l1.max_bytes",
+                "out of range",
+            ),
+            (
+                r#"{"companion": {"cluster": "c"}, "credential_headers": ["a", "b c"]}"#,
+                "credential_headers[1]",
+                "not the name of a header field",
+            ),
+        ];
+        for (json, path, message) in cases {
+            let error = Config::load(json.as_bytes()).unwrap_err();
+            assert_eq!(error.path, path, "{json}");
+            assert!(error.message.contains(message), "{json}: {error}");
+        }
+    }
+}

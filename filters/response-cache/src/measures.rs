@@ -1,0 +1,178 @@
+//! What the filter counts.
+
+use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics};
+use slipstream_host::metrics::Exporter;
+
+const HITS: usize = 0;
+const MISSES: usize = 1;
+const LATENCY: usize = 0;
+
+/// Microseconds: an L1 hit takes tens, a lookup in the companion hundreds.
+const LATENCY_BUCKETS_US: [u64; 12] =
+    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000];
+
+/// Whose request it was.
+#[derive(Clone, Copy)]
+pub struct Labels<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// The route's name.
+    pub route: &'a str,
+}
+
+/// All metrics of the filter.
+pub struct Measures {
+    metrics: Metrics,
+    exporter: Exporter,
+    requests: GroupId,
+    lookups: GroupId,
+    bypasses: GroupId,
+    refusals: GroupId,
+    stores: GroupId,
+    invalidations: GroupId,
+    mistakes: GroupId,
+}
+
+impl Measures {
+    /// No counts yet.
+    pub fn new(max_label_sets: usize) -> Measures {
+        let mut metrics = Metrics::new(max_label_sets);
+        let mut counter =
+            |labels, counters| metrics.group(GroupSpec { labels, counters, histograms: Vec::new() });
+        let lookups = counter(&["outcome"], &["slipstream_cache_lookups_total"]);
+        let bypasses = counter(&["service", "route", "reason"], &["slipstream_cache_bypasses_total"]);
+        let refusals = counter(&["service", "route", "reason"], &["slipstream_cache_not_stored_total"]);
+        let stores = counter(&["outcome"], &["slipstream_cache_stores_total"]);
+        let invalidations = counter(&["outcome"], &["slipstream_cache_invalidations_total"]);
+        let mistakes = counter(&[], &["slipstream_config_errors_total"]);
+        let requests = metrics.group(GroupSpec {
+            labels: &["service", "route", "method"],
+            counters: &["opt004_cache_hits_total", "opt004_cache_misses_total"],
+            histograms: vec![HistogramSpec::seconds("opt004_cache_latency_seconds", &LATENCY_BUCKETS_US)],
+        });
+        // Known from the start, so that rates see the first of each.
+        for outcome in Lookup::ALL {
+            metrics.set(lookups, &[outcome.as_str().as_bytes()]);
+        }
+        for outcome in [DELIVERED, UNDELIVERED] {
+            metrics.set(invalidations, &[outcome]);
+        }
+        for outcome in [SENT, NOT_SENT] {
+            metrics.set(stores, &[outcome]);
+        }
+        metrics.set(mistakes, &[]);
+        let exporter = Exporter::default();
+        Measures { metrics, exporter, requests, lookups, bypasses, refusals, stores, invalidations, mistakes }
+    }
+
+    /// A request was answered from the cache, or not, this long after it came.
+    pub fn answered(&mut self, labels: Labels<'_>, head: bool, hit: bool, latency_ns: u64) {
+        let method: &[u8] = if head { b"HEAD" } else { b"GET" };
+        let set =
+            self.metrics.set(self.requests, &[labels.service.as_bytes(), labels.route.as_bytes(), method]);
+        self.metrics.add(set, if hit { HITS } else { MISSES }, 1);
+        self.metrics.observe(set, LATENCY, latency_ns / 1_000);
+    }
+
+    /// A lookup ended.
+    pub fn looked_up(&mut self, outcome: Lookup) {
+        self.count(self.lookups, &[outcome.as_str().as_bytes()], 1);
+    }
+
+    /// A request went past the cache.
+    pub fn bypassed(&mut self, labels: Labels<'_>, reason: &str) {
+        self.count(
+            self.bypasses,
+            &[labels.service.as_bytes(), labels.route.as_bytes(), reason.as_bytes()],
+            1,
+        );
+    }
+
+    /// A response was not stored.
+    pub fn not_stored(&mut self, labels: Labels<'_>, reason: &str) {
+        self.count(
+            self.refusals,
+            &[labels.service.as_bytes(), labels.route.as_bytes(), reason.as_bytes()],
+            1,
+        );
+    }
+
+    /// A response was handed to the companion, or could not be.
+    pub fn stored(&mut self, sent: bool) {
+        self.count(self.stores, &[if sent { SENT } else { NOT_SENT }], 1);
+    }
+
+    /// An invalidation was acknowledged, or could not be delivered.
+    pub fn invalidated(&mut self, delivered: bool) {
+        self.count(self.invalidations, &[if delivered { DELIVERED } else { UNDELIVERED }], 1);
+    }
+
+    /// Mistakes in routes' metadata.
+    pub fn mistaken(&mut self, mistakes: u64) {
+        self.count(self.mistakes, &[], mistakes);
+    }
+
+    /// Hands over to Envoy what has been counted.
+    pub fn export(&mut self) {
+        self.exporter.export(&mut self.metrics);
+    }
+
+    fn count(&mut self, group: GroupId, labels: &[&[u8]], n: u64) {
+        if n > 0 {
+            let set = self.metrics.set(group, labels);
+            self.metrics.add(set, 0, n);
+        }
+    }
+}
+
+const SENT: &[u8] = b"sent";
+const NOT_SENT: &[u8] = b"not-sent";
+const DELIVERED: &[u8] = b"delivered";
+const UNDELIVERED: &[u8] = b"undelivered";
+
+/// How a lookup ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// Found in the VM.
+    L1,
+    /// Found at the companion.
+    L2,
+    /// Found nowhere.
+    Miss,
+    /// Found, but no longer fresh, or not fresh enough for the client.
+    Stale,
+    /// The client wanted the origin's answer.
+    Forced,
+    /// The companion's answer was damaged.
+    Damaged,
+    /// The companion did not answer, or could not.
+    Failed,
+    /// The companion has failed too often and is being left alone.
+    Skipped,
+}
+
+impl Lookup {
+    const ALL: [Lookup; 8] = [
+        Lookup::L1,
+        Lookup::L2,
+        Lookup::Miss,
+        Lookup::Stale,
+        Lookup::Forced,
+        Lookup::Damaged,
+        Lookup::Failed,
+        Lookup::Skipped,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Lookup::L1 => "l1",
+            Lookup::L2 => "l2",
+            Lookup::Miss => "miss",
+            Lookup::Stale => "stale",
+            Lookup::Forced => "forced",
+            Lookup::Damaged => "damaged",
+            Lookup::Failed => "failed",
+            Lookup::Skipped => "skipped",
+        }
+    }
+}

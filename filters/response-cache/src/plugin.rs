@@ -1,0 +1,169 @@
+//! What one worker's streams share.
+
+use crate::companion::Companion;
+use crate::config::{Config, RouteSettings};
+use crate::follower::{Followed, Follower};
+use crate::l1::L1;
+use crate::measures::Measures;
+use crate::outbox::Outbox;
+use crate::stored::Stored;
+use crate::stream::CacheStream;
+use cache_policy::Policy;
+use cache_protocol::InvalidationRequest;
+use slipstream_host::{CalloutError, CalloutResponse, ConfigError, ContextId, Plugin, Routes, Token, now_ms};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// The filter as configured.
+pub struct ResponseCache {
+    pub(crate) config: Config,
+    pub(crate) policy: Policy,
+    pub(crate) routes: Routes<RouteSettings>,
+    pub(crate) companion: RefCell<Companion>,
+    pub(crate) follower: RefCell<Follower>,
+    pub(crate) l1: RefCell<L1>,
+    pub(crate) measures: RefCell<Measures>,
+    /// Memory that keys are made in, used again.
+    pub(crate) key_buffer: RefCell<String>,
+    outbox: RefCell<Outbox>,
+    retry: RefCell<Option<(Token, InvalidationRequest)>>,
+    ticks: Cell<u32>,
+}
+
+/// Metrics are handed over every so many ticks.
+const TICKS_PER_EXPORT: u32 = 5;
+
+impl Plugin for ResponseCache {
+    type Stream = CacheStream;
+
+    const TICK_PERIOD_MS: u32 = 100;
+
+    fn configure(configuration: &[u8]) -> Result<Self, ConfigError> {
+        let config = Config::load(configuration)?;
+        Ok(ResponseCache {
+            policy: config.policy(),
+            routes: Routes::new("slipstream.response-cache"),
+            companion: RefCell::new(Companion::new(config.companion.clone())),
+            follower: RefCell::new(Follower::new()),
+            l1: RefCell::new(L1::new(config.l1.max_bytes)),
+            measures: RefCell::new(Measures::new(config.max_label_sets)),
+            key_buffer: RefCell::default(),
+            outbox: RefCell::default(),
+            retry: RefCell::default(),
+            ticks: Cell::new(0),
+            config,
+        })
+    }
+
+    fn new_stream(plugin: &Rc<Self>, _: ContextId) -> CacheStream {
+        CacheStream::new(plugin.clone())
+    }
+
+    fn on_tick(&self) {
+        let now = now_ms();
+        self.poll(now);
+        self.outbox.borrow_mut().expire(now);
+        self.retry_undelivered();
+        let ticks = self.ticks.get().wrapping_add(1);
+        self.ticks.set(ticks);
+        if ticks % TICKS_PER_EXPORT == 1 {
+            let mut measures = self.measures.borrow_mut();
+            measures.mistaken(self.routes.take_mistakes());
+            measures.export();
+        }
+    }
+
+    fn on_callout(&self, token: Token, response: Result<CalloutResponse, CalloutError>) {
+        if self.follower.borrow().awaits(token) {
+            self.followed(response);
+        } else {
+            self.retried(token, &response);
+        }
+    }
+}
+
+impl ResponseCache {
+    /// The response stored in L1 under a full key, if the lease lasts and nothing has invalidated it.
+    pub(crate) fn find_in_l1(&self, key: &str, now_ms: u64) -> Option<Rc<Stored>> {
+        let follower = self.follower.borrow();
+        let log = follower.leased(now_ms)?;
+        let stored = self.l1.borrow().find(key)?;
+        if log.admits(&stored.entry.key, &stored.entry.tags, stored.entry.position) {
+            return Some(stored);
+        }
+        self.l1.borrow_mut().remove(key);
+        None
+    }
+
+    /// Whether nothing may be served from or stored in a cache, because a write could not be made known.
+    pub(crate) fn must_keep_out(&self) -> bool {
+        self.outbox.borrow().has_undelivered()
+    }
+
+    /// Makes an invalidation known. Returns the token of its callout; none if it could not be sent, and is kept.
+    pub(crate) fn invalidate(&self, request: InvalidationRequest) -> Option<Token> {
+        let companion = self.companion.borrow();
+        let mut outbox = self.outbox.borrow_mut();
+        match companion.invalidate(&request) {
+            Ok(token) => {
+                outbox.sent(token, request, companion.gives_up_ms(now_ms()));
+                Some(token)
+            }
+            Err(_) => {
+                outbox.keep(request);
+                self.measures.borrow_mut().invalidated(false);
+                None
+            }
+        }
+    }
+
+    /// Takes in the answer to an invalidation. False if `token` is not one's.
+    pub(crate) fn invalidated(&self, token: Token, response: &Result<CalloutResponse, CalloutError>) -> bool {
+        let delivered = is_ok(response);
+        let known = self.outbox.borrow_mut().answered(token, delivered);
+        if known {
+            self.measures.borrow_mut().invalidated(delivered);
+        }
+        known
+    }
+
+    fn poll(&self, now_ms: u64) {
+        let companion = self.companion.borrow();
+        // A companion that cannot be reached shows by the lease that runs out.
+        let _ = self.follower.borrow_mut().poll(companion.cluster(), now_ms);
+    }
+
+    fn followed(&self, response: Result<CalloutResponse, CalloutError>) {
+        let followed = self.follower.borrow_mut().answered(response);
+        if followed == Followed::Lost {
+            self.l1.borrow_mut().clear();
+        }
+        // After a failure the next tick polls: no storm on a companion that refuses.
+        if followed != Followed::Failed {
+            self.poll(now_ms());
+        }
+    }
+
+    fn retry_undelivered(&self) {
+        let outbox = self.outbox.borrow();
+        let mut retry = self.retry.borrow_mut();
+        if retry.is_none() && outbox.has_undelivered() {
+            let request = outbox.undelivered().clone();
+            *retry = self.companion.borrow().invalidate(&request).ok().map(|token| (token, request));
+        }
+    }
+
+    fn retried(&self, token: Token, response: &Result<CalloutResponse, CalloutError>) {
+        let retry = self.retry.borrow_mut().take_if(|(waiting, _)| *waiting == token);
+        if let Some((_, request)) = retry
+            && is_ok(response)
+        {
+            self.outbox.borrow_mut().delivered_all(&request);
+            self.measures.borrow_mut().invalidated(true);
+        }
+    }
+}
+
+fn is_ok(response: &Result<CalloutResponse, CalloutError>) -> bool {
+    response.as_ref().is_ok_and(|response| response.status == 200)
+}
