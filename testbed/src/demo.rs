@@ -1,5 +1,6 @@
 //! The demo's workspace API, `slipstream-demo serve`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,9 +19,14 @@ pub struct Demo {
 impl Demo {
     /// Starts the built API on this database and waits until it is filled with `items` items and healthy.
     pub fn start(database_url: &str, items: u32) -> Result<Demo> {
+        Demo::start_binary(&artifacts::demo()?, database_url, items)
+    }
+
+    /// Like `start`, with this binary: the API's own tests have one that cargo built for them.
+    pub fn start_binary(binary: &Path, database_url: &str, items: u32) -> Result<Demo> {
         let dir = temp_dir("demo")?;
         let port = ports::free();
-        let process = Launch::new("slipstream-demo", artifacts::demo()?, dir.path())
+        let process = Launch::new("slipstream-demo", binary, dir.path())
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--database-url", database_url])
             .args(["--items", &items.to_string()])
             .timeout(Duration::from_secs(120))

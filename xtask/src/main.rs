@@ -1,2 +1,63 @@
-//! The project's own commands: demo, test, bench.
-fn main() {}
+//! The project's own commands: `cargo xtask setup`, `demo`, `test`, `bench`, `filters`.
+
+mod bench;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use testbed::artifacts::{self, Artifact};
+use testbed::{Tool, setup};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install everything the other commands need
+    Setup,
+    /// Build the filters into target/filters
+    Filters,
+    /// Compare the filters with what others offer, in the proxy's CPU time per request
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Setup => {
+            let start = Instant::now();
+            ensure(&Tool::ALL)?;
+            for tool in Tool::ALL {
+                println!("{:26} {}", tool.name(), tool.path()?.display());
+            }
+            println!("all there ({:.1} s)", start.elapsed().as_secs_f64());
+        }
+        Command::Filters => {
+            artifacts::build(&[Artifact::Filters])?;
+            println!("{}", artifacts::filters_dir().display());
+        }
+        Command::Bench(options) => bench::run(options)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Installs what is missing of these tools, saying so on stderr.
+fn ensure(tools: &[Tool]) -> Result<()> {
+    setup::ensure(tools, |step| eprintln!("setup: {step}"))
+}

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{publish, run};
 use crate::paths::tools_dir;
@@ -15,9 +15,16 @@ pub fn install(version: &str, progress: &mut impl FnMut(&str)) -> Result<()> {
     std::fs::create_dir_all(&tools)?;
     let staging = tempfile::tempdir_in(&tools)?;
     let (root, target) = (staging.path().join("root"), staging.path().join("target"));
-    let mut cargo = Command::new("cargo");
-    cargo.args(["install", "wasm-bindgen-cli", "--locked", "--quiet", "--bin", "wasm-bindgen-test-runner"]);
-    cargo.args(["--version", version]).arg("--root").arg(&root).env("CARGO_TARGET_DIR", &target);
-    run(&mut cargo)?;
+    let install = |options: &[&str]| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["install", "wasm-bindgen-cli", "--quiet", "--bin", "wasm-bindgen-test-runner"]);
+        cargo.args(["--version", version]).args(options).arg("--root").arg(&root);
+        run(cargo.env("CARGO_TARGET_DIR", &target))
+    };
+    // A registry's mirror may lack a version that the tool's own lock file names; any compatible one will do then.
+    if let Err(error) = install(&["--locked"]) {
+        progress("its locked dependencies cannot be had; building with the newest compatible ones");
+        install(&[]).with_context(|| format!("with its own lock file: {error:#}"))?;
+    }
     publish(&root, &tools.join(format!("wasm-bindgen-{version}")))
 }
