@@ -1,7 +1,8 @@
 //! What the filter counts.
 
+use crate::l1::L1;
 use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics};
-use slipstream_host::metrics::Exporter;
+use slipstream_host::metrics::{Exporter, Gauge};
 
 const HITS: usize = 0;
 const MISSES: usize = 1;
@@ -31,6 +32,8 @@ pub struct Measures {
     stores: GroupId,
     invalidations: GroupId,
     mistakes: GroupId,
+    l1_bytes: Gauge,
+    l1_entries: Gauge,
 }
 
 impl Measures {
@@ -61,8 +64,19 @@ impl Measures {
             metrics.set(stores, &[outcome]);
         }
         metrics.set(mistakes, &[]);
-        let exporter = Exporter::default();
-        Measures { metrics, exporter, requests, lookups, bypasses, refusals, stores, invalidations, mistakes }
+        Measures {
+            metrics,
+            exporter: Exporter::default(),
+            requests,
+            lookups,
+            bypasses,
+            refusals,
+            stores,
+            invalidations,
+            mistakes,
+            l1_bytes: Gauge::new("slipstream_cache_l1_bytes"),
+            l1_entries: Gauge::new("slipstream_cache_l1_entries"),
+        }
     }
 
     /// A request was answered from the cache, or not, this long after it came.
@@ -112,8 +126,11 @@ impl Measures {
         self.count(self.mistakes, &[], mistakes);
     }
 
-    /// Hands over to Envoy what has been counted.
-    pub fn export(&mut self) {
+    /// Hands over to Envoy what has been counted, and what L1 holds now.
+    pub fn export(&mut self, l1: &L1) {
+        // A gauge that Envoy refuses is set again the next time.
+        let _ = self.l1_bytes.set(l1.bytes());
+        let _ = self.l1_entries.set(l1.len() as u64);
         self.exporter.export(&mut self.metrics);
     }
 

@@ -69,7 +69,7 @@ impl Plugin for ResponseCache {
         if ticks % TICKS_PER_EXPORT == 1 {
             let mut measures = self.measures.borrow_mut();
             measures.mistaken(self.routes.take_mistakes());
-            measures.export();
+            measures.export(&self.l1.borrow());
         }
     }
 
