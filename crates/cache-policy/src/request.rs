@@ -31,8 +31,8 @@ pub struct Lookup {
     pub cache_control: CacheControl,
 }
 
-/// Why a request bypasses the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a request bypasses the cache. Of several reasons the first in this order is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BypassReason {
     /// The route does not use the cache.
     Disabled,
@@ -147,22 +147,28 @@ fn uncacheable(
     policy: &Policy,
     route: &RoutePolicy,
 ) -> Option<BypassReason> {
-    if list::members(fields, "connection").any(|option| option.eq_ignore_ascii_case(b"upgrade"))
-        || fields.contains("upgrade")
-    {
+    // One pass, not one for each name: every request pays for it.
+    let reason = fields.iter().filter_map(|(name, value)| obstacle(name, value, policy, route)).min();
+    reason.or_else(|| cache_control.no_store.then_some(BypassReason::NoStore))
+}
+
+/// What one field line of a GET or HEAD has against the cache.
+fn obstacle(name: &[u8], value: &[u8], policy: &Policy, route: &RoutePolicy) -> Option<BypassReason> {
+    let is = |expected: &str| name.eq_ignore_ascii_case(expected.as_bytes());
+    if is("upgrade") {
         Some(BypassReason::Upgrade)
-    } else if fields.contains("transfer-encoding")
-        || fields.values("content-length").any(|length| length != b"0")
-    {
+    } else if is("transfer-encoding") || (is("content-length") && value != b"0") {
         Some(BypassReason::Body)
-    } else if fields.contains("range") {
+    } else if is("range") {
         Some(BypassReason::Range)
-    } else if fields.contains("if-match") || fields.contains("if-unmodified-since") {
+    } else if is("if-match") || is("if-unmodified-since") {
         Some(BypassReason::Precondition)
-    } else if unkeyed_credentials(fields, policy, route).next().is_some() {
+    } else if policy
+        .credential_headers
+        .iter()
+        .any(|credential| is(credential) && !route.has_in_key(credential))
+    {
         Some(BypassReason::Credentials)
-    } else if cache_control.no_store {
-        Some(BypassReason::NoStore)
     } else {
         None
     }

@@ -42,30 +42,36 @@ impl<'a, F: Fields + ?Sized> AcceptEncoding<'a, F> {
     /// A coding that is not listed takes the weight of `*`. Identity is acceptable unless ruled out, but comes last
     /// where it is not listed. A malformed weight counts as 0, and of repeated members the smallest weight counts.
     pub fn quality(&self, coding: &str) -> Option<Quality> {
-        if !self.is_present() {
-            return Some(Quality::MAX);
-        }
-        let unlisted = || if coding.eq_ignore_ascii_case("identity") { Quality::MIN.thousandths } else { 0 };
-        let weight = self.weight(coding).or_else(|| self.weight("*")).unwrap_or_else(unlisted);
-        (weight > 0).then_some(Quality { thousandths: weight })
+        let Some([weight, any]) = self.weights([coding, "*"]) else { return Some(Quality::MAX) };
+        let unlisted = if coding.eq_ignore_ascii_case("identity") { Quality::MIN.thousandths } else { 0 };
+        let thousandths = weight.or(any).unwrap_or(unlisted);
+        (thousandths > 0).then_some(Quality { thousandths })
     }
 
     /// Whether gzip is what to send: the client said that it accepts it, and does not like identity better.
     ///
     /// A client that sent no Accept-Encoding at all gets identity: many of those cannot decode.
     pub fn prefers_gzip(&self) -> bool {
-        self.is_present() && self.quality("gzip").is_some_and(|gzip| Some(gzip) >= self.quality("identity"))
+        let Some([gzip, identity, any]) = self.weights(["gzip", "identity", "*"]) else { return false };
+        let gzip = gzip.or(any).unwrap_or(0);
+        gzip > 0 && gzip >= identity.or(any).unwrap_or(0)
     }
 
-    /// The weight of the members for `coding`, in thousandths.
-    fn weight(&self, coding: &str) -> Option<u16> {
-        list::members(self.fields, FIELD)
-            .filter_map(|member| {
-                let mut parts = list::parameters(member);
-                let name = parts.next()?;
-                is_same_coding(name, coding).then(|| parts.find_map(weight_parameter).unwrap_or(1000))
-            })
-            .min()
+    /// The weights of the members for `codings` in thousandths, by one pass; `None` if the field is not there.
+    fn weights<const COUNT: usize>(&self, codings: [&str; COUNT]) -> Option<[Option<u16>; COUNT]> {
+        let mut lines = self.fields.values(FIELD).peekable();
+        lines.peek()?;
+        let mut weights = [None; COUNT];
+        for member in lines.flat_map(list::split) {
+            let mut parts = list::parameters(member);
+            let name = parts.next().unwrap_or_default();
+            let matching = codings.iter().zip(&mut weights).find(|(coding, _)| is_same_coding(name, coding));
+            if let Some((_, known)) = matching {
+                let weight = parts.find_map(weight_parameter).unwrap_or(1000);
+                *known = Some(known.map_or(weight, |known: u16| known.min(weight)));
+            }
+        }
+        Some(weights)
     }
 }
 

@@ -47,7 +47,9 @@ fn comparison() {
     ];
     for (left, right, strong, weak) in table {
         let [left, right] = [left, right].map(|value| EntityTag::parse(value.as_bytes()).unwrap());
-        assert_eq!((left.strong_eq(right), left.weak_eq(right)), (strong, weak), "{left:?} {right:?}");
+        for (left, right) in [(left, right), (right, left)] {
+            assert_eq!((left.strong_eq(right), left.weak_eq(right)), (strong, weak), "{left:?} {right:?}");
+        }
     }
 }
 
