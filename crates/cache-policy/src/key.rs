@@ -48,7 +48,7 @@ impl Coding {
     }
 }
 
-/// The primary key of a request; `path_and_query` is its `:path`.
+/// The primary key of a request; `path_and_query` is its `:path`. What invalidates a URI names the key of its GET.
 pub fn primary(method: &[u8], authority: &[u8], path_and_query: &[u8]) -> String {
     let mut key = String::with_capacity(method.len() + 1 + authority.len() + path_and_query.len());
     write_primary(&mut key, method, authority, path_and_query);

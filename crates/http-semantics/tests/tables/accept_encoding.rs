@@ -19,6 +19,7 @@ fn qualities() {
         ("§12.5.3 nothing acceptable", &["identity;q=0, *;q=0"], [0, 0, 0], false),
         ("§12.5.3 the example", &["gzip;q=1.0, identity; q=0.5, *;q=0"], [1000, 500, 0], true),
         ("§12.4.2 identity preferred", &["gzip;q=0.5, identity"], [500, 1000, 0], false),
+        ("§12.4.2 identity preferred through *", &["gzip;q=0.1, *;q=0.5"], [100, 500, 500], false),
         ("§12.4.2 equal weights", &["gzip;q=0.5, identity;q=0.5"], [500, 500, 0], true),
         ("§12.4.2 three decimals", &["gzip;q=0.001"], [1, 1, 0], true),
         ("§12.4.2 four decimals are malformed", &["gzip;q=0.0001"], [0, 1, 0], false),
