@@ -12,8 +12,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What of our own environment a server gets to see; everything else could make tests depend on the caller's shell.
-const PASSED_ON: [&str; 7] =
-    ["PATH", "HOME", "TMPDIR", "LANG", "RUST_LOG", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
+const PASSED_ON: [&str; 5] = ["PATH", "HOME", "TMPDIR", "LANG", "LLVM_PROFILE_FILE"];
 
 /// The user and group ids a server runs as when it refuses to run as root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

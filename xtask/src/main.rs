@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask setup`, `demo`, `test`, `bench`, `filters`.
 
 mod bench;
+mod test;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -24,6 +25,8 @@ enum Command {
     Setup,
     /// Build the filters into target/filters
     Filters,
+    /// Run every test on the real parts; the last line is `N passed, N failed`
+    Test(test::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
     Bench(bench::Options),
 }
@@ -52,6 +55,7 @@ fn run(command: Command) -> Result<ExitCode> {
             artifacts::build(&[Artifact::Filters])?;
             println!("{}", artifacts::filters_dir().display());
         }
+        Command::Test(options) => return Ok(test::run(&options)),
         Command::Bench(options) => bench::run(options)?,
     }
     Ok(ExitCode::SUCCESS)

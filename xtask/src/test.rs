@@ -1,0 +1,100 @@
+//! `cargo xtask test`: every test there is, on the real parts, and one line that sums them up.
+
+mod summary;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use testbed::artifacts::{self, Artifact};
+use testbed::{Tool, workspace_root};
+
+use summary::Summary;
+
+/// The crates that know no host, which also have to work as WebAssembly.
+const HOST_FREE: [&str; 7] = [
+    "cache-policy",
+    "cache-protocol",
+    "circuit-breaker",
+    "compression-policy",
+    "http-semantics",
+    "invalidation",
+    "metric-model",
+];
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// Which tests to run.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Only tests whose names contain this
+    filter: Option<String>,
+}
+
+/// Runs them all and prints `N passed, N failed` as the last line. What keeps the tests from running is one failure.
+pub fn run(options: &Options) -> ExitCode {
+    let total = run_all(options).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        Summary { passed: 0, failed: 1 }
+    });
+    println!("{total}");
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_all(options: &Options) -> Result<Summary> {
+    let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Postgres];
+    tools.extend([Tool::Node, Tool::WasmBindgenTestRunner]);
+    stage("setup", || crate::ensure(&tools))?;
+    stage("filters, companion and demo API", || {
+        artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])
+    })?;
+
+    let mut total = Summary::default();
+    let mut cargo_test = |name: &str, arguments: &[&str], environment: &[(&str, String)]| -> Result<()> {
+        let summary = stage(name, || cargo_test(arguments, environment, options.filter.as_deref()))?;
+        println!("=== {name}: {summary}");
+        total.add(summary);
+        Ok(())
+    };
+    cargo_test("native tests", &["--workspace", "--exclude", "e2e"], &[])?;
+    let wasm: Vec<&str> =
+        ["--target", WASM].into_iter().chain(HOST_FREE.iter().flat_map(|name| ["-p", name])).collect();
+    let runner = Tool::WasmBindgenTestRunner.path()?.display().to_string();
+    // Doc tests run natively above; the runner for wasm cannot run them.
+    let wasm = [wasm.as_slice(), &["--lib", "--tests"]].concat();
+    cargo_test("host-free crates in wasm", &wasm, &[("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)])?;
+    cargo_test("end-to-end tests", &["-p", "e2e"], &[])?;
+    Ok(total)
+}
+
+/// Runs one stage and tells how long it took.
+fn stage<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("=== {name}");
+    let start = Instant::now();
+    let result = work().with_context(|| name.to_owned());
+    println!("=== {name} took {:.1} s", start.elapsed().as_secs_f64());
+    result
+}
+
+/// Runs `cargo test`, passing on what it prints and adding up its result lines.
+fn cargo_test(arguments: &[&str], environment: &[(&str, String)], filter: Option<&str>) -> Result<Summary> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--no-fail-fast"]).args(arguments).args(filter).current_dir(workspace_root());
+    cargo.envs(environment.iter().map(|(name, value)| (name, value)));
+    let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let mut summary = Summary::default();
+    let mut stdout = std::io::stdout().lock();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        stdout.write_all(&line)?;
+        stdout.write_all(b"\n")?;
+        summary.read(&String::from_utf8_lossy(&line));
+    }
+    let status = child.wait()?;
+    if !status.success() && summary.failed == 0 {
+        // Something did not compile, or a test program died before it could sum up.
+        summary.failed = 1;
+    }
+    Ok(summary)
+}
