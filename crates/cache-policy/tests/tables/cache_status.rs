@@ -1,3 +1,5 @@
+//! Cache-Status (RFC 9211) and X-Cache.
+
 use cache_policy::cache_status::{CacheStatus, Forward};
 
 use crate::test;

@@ -1,3 +1,5 @@
+//! Conditional requests (RFC 9110 §13).
+
 use cache_policy::conditional::not_modified;
 
 use crate::{Lines, test};

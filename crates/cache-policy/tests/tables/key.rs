@@ -1,3 +1,5 @@
+//! Primary and full keys, and what goes into them.
+
 use cache_policy::key::{self, Coding};
 
 use crate::{Lines, test};

@@ -1,3 +1,5 @@
+//! Lookup, invalidation or bypass.
+
 use cache_policy::{
     Policy, RoutePolicy,
     request::{BypassReason, Lookup, RequestDecision, decide, invalidates},

@@ -1,3 +1,5 @@
+//! Age, and the directives of a request (RFC 9111 §4.2, §5.2.1).
+
 use cache_policy::reuse::{Reuse, Times, decide};
 use http_semantics::CacheControl;
 

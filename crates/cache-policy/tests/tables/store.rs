@@ -1,3 +1,5 @@
+//! What may be stored, and for how long (RFC 9111 §3, §4.2, §5).
+
 use cache_policy::{
     Policy, RoutePolicy,
     store::{NotStored, Storable, decide},

@@ -1,3 +1,5 @@
+//! Which fields are stored (RFC 9111 §3.1).
+
 use cache_policy::store::stored_fields;
 
 use crate::{Lines, test};

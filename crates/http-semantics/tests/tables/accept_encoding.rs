@@ -1,3 +1,5 @@
+//! Accept-Encoding (RFC 9110 §12.5.3).
+
 use http_semantics::{AcceptEncoding, accept_encoding::Quality};
 
 use crate::test;

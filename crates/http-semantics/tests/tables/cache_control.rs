@@ -1,3 +1,5 @@
+//! Cache-Control (RFC 9111 §5.2).
+
 use http_semantics::{
     CacheControl,
     cache_control::{MaxStale, Scope},

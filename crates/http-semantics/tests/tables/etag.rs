@@ -1,3 +1,5 @@
+//! Entity tags (RFC 9110 §8.8.3, §13.1.2).
+
 use http_semantics::{
     EntityTag,
     etag::{IfNoneMatch, if_none_match, tags},

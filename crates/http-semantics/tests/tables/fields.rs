@@ -1,3 +1,5 @@
+//! Field lines by name (RFC 9110 §5).
+
 use http_semantics::Fields;
 
 use crate::test;

@@ -1,3 +1,5 @@
+//! Comma-separated values (RFC 9110 §5.6).
+
 use http_semantics::list;
 
 use crate::test;

@@ -1,3 +1,5 @@
+//! Dates, delta-seconds, media types and Vary.
+
 use http_semantics::{Vary, date, delta_seconds, media_type};
 
 use crate::test;
