@@ -1,7 +1,6 @@
 //! Carries the SDK's callbacks to [`Plugin`] and [`Stream`].
 
-use crate::abi::{self, BufferId};
-use crate::{Action, CalloutResponse, ContextId, Plugin, Stream, Token, log};
+use crate::{Action, CalloutResponse, ContextId, Plugin, Stream, Token, log, plugin};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action as SdkAction, ContextType};
 use std::rc::Rc;
@@ -25,19 +24,13 @@ impl<P: Plugin> Context for Root<P> {
 
 impl<P: Plugin> RootContext for Root<P> {
     fn on_configure(&mut self, size: usize) -> bool {
-        let configured = abi::buffer(BufferId::PluginConfiguration, 0, size)
-            .map_err(|error| error.to_string())
-            .and_then(|json| P::configure(&json).map_err(|error| error.to_string()))
-            .and_then(|plugin| {
-                abi::set_tick_period(P::TICK_PERIOD_MS).map_err(|error| error.to_string()).map(|()| plugin)
-            });
-        match configured {
+        match plugin::configure(size) {
             Ok(plugin) => {
                 self.plugin = Some(Rc::new(plugin));
                 true
             }
             Err(error) => {
-                log::error(&error);
+                log::error(&error.to_string());
                 false
             }
         }

@@ -25,6 +25,11 @@ impl Body {
         abi::buffer(self.id(), 0, max)
     }
 
+    /// Puts `bytes` before all that the host holds.
+    pub fn prepend(self, bytes: &[u8]) -> Result<(), HostError> {
+        abi::set_buffer(self.id(), 0, 0, bytes)
+    }
+
     /// Puts `bytes` in the place of all that the host holds.
     pub fn replace(self, bytes: &[u8]) -> Result<(), HostError> {
         abi::set_buffer(self.id(), 0, usize::MAX, bytes)

@@ -1,6 +1,9 @@
-//! A filter's configuration: JSON, typed, refused with the path of the field that is wrong.
+//! A filter's configuration: typed, and refused with the path of the field that is wrong.
 
+use crate::structs;
+use prost::Message;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a configuration is refused.
@@ -27,15 +30,29 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Reads a configuration. No bytes at all stand for `{}`.
-pub fn load<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigError> {
-    let json = if json.iter().all(u8::is_ascii_whitespace) { b"{}".as_slice() } else { json };
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        ConfigError::new(error.path().to_string(), error.inner().to_string())
-    })?;
+/// Reads a configuration: JSON (what Envoy hands on of a `StringValue`) or a serialized `google.protobuf.Struct` (what it
+/// hands on of a YAML mapping). No bytes at all stand for `{}`.
+pub fn load<T: DeserializeOwned>(configuration: &[u8]) -> Result<T, ConfigError> {
+    let json = as_json(configuration);
+    let mut deserializer = serde_json::Deserializer::from_slice(&json);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| ConfigError::new(error.path().to_string(), error.inner().to_string()))?;
     deserializer.end().map_err(|error| ConfigError::new(".", error.to_string()))?;
     Ok(value)
+}
+
+/// A Struct is never JSON: the tag of each of its values is a control character.
+fn as_json(configuration: &[u8]) -> Cow<'_, [u8]> {
+    if configuration.iter().all(u8::is_ascii_whitespace) {
+        return Cow::Borrowed(b"{}");
+    }
+    if serde_json::from_slice::<serde::de::IgnoredAny>(configuration).is_ok() {
+        return Cow::Borrowed(configuration);
+    }
+    match prost_types::Struct::decode(configuration) {
+        Ok(fields) => Cow::Owned(structs::to_json(fields).to_string().into_bytes()),
+        Err(_) => Cow::Borrowed(configuration),
+    }
 }
 
 #[cfg(test)]
@@ -60,17 +77,40 @@ mod tests {
     #[test]
     fn an_error_names_the_path_and_what_is_expected() {
         let cases: [(&str, &str, &str); 5] = [
-            (r#"{"inner": {"max_bytes": -1}}"#, "inner.max_bytes", "invalid value: integer `-1`, expected u32"),
-            (r#"{"inner": {"max_byte": 1}}"#, "inner.max_byte", "unknown field `max_byte`, expected `max_bytes`"),
+            (
+                r#"{"inner": {"max_bytes": -1}}"#,
+                "inner.max_bytes",
+                "invalid value: integer `-1`, expected u32",
+            ),
+            (
+                r#"{"inner": {"max_byte": 1}}"#,
+                "inner.max_byte",
+                "unknown field `max_byte`, expected `max_bytes`",
+            ),
             (r#"{"inner": {"max_bytes": "1"}}"#, "inner.max_bytes", "invalid type: string \"1\""),
             (r#"{"inner": {}} x"#, ".", "trailing characters"),
-            (r#"[1"#, ".", "invalid"),
+            (r#"{"inner": "#, "inner", "EOF while parsing"),
         ];
         for (json, path, message) in cases {
             let error = load::<Outer>(json.as_bytes()).unwrap_err();
             assert_eq!(error.path, path, "{json}");
             assert!(error.message.contains(message), "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn a_struct_is_as_good_as_json() {
+        for max_bytes in [0, 1, 123, 67_108_864] {
+            let fields = structs::from_json(&serde_json::json!({"inner": {"max_bytes": max_bytes}}));
+            let loaded = load::<Outer>(&fields.encode_to_vec());
+            assert_eq!(loaded, Ok(Outer { inner: Inner { max_bytes } }));
+        }
+        let fields = structs::from_json(&serde_json::json!({"inner": {"max_bytes": 1.5}}));
+        let error = load::<Outer>(&fields.encode_to_vec()).unwrap_err();
+        assert_eq!(
+            (error.path.as_str(), error.message.contains("floating point `1.5`")),
+            ("inner.max_bytes", true)
+        );
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The test double: a host in this thread's memory, and a driver that calls a filter as Envoy would.
 //!
-//! ```ignore
+//! ```text
 //! let proxy = Double::<MyFilter>::start(r#"{"service": "shop"}"#)?;
 //! let mut stream = proxy.stream();
 //! stream.request(&[(":method", "GET"), (":path", "/")], b"");
 //! ```
 
 use crate::abi::{BufferId, MapId, MetricKind};
-use crate::{Action, CalloutResponse, ConfigError, ContextId, HostError, Plugin, Property, Stream, Token};
+use crate::{
+    Action, CalloutResponse, ConfigError, ContextId, HostError, Plugin, Property, Stream, Token, plugin,
+};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -114,8 +116,11 @@ pub struct Double<P: Plugin> {
 impl<P: Plugin> Double<P> {
     /// A new host with the filter configured in it.
     pub fn start(configuration: &str) -> Result<Double<P>, ConfigError> {
-        with(|host| *host = Host { now_ns: 1_700_000_000_000_000_000, ..Host::default() });
-        Ok(Double { plugin: Rc::new(P::configure(configuration.as_bytes())?) })
+        with(|host| {
+            *host = Host { now_ns: 1_700_000_000_000_000_000, ..Host::default() };
+            host.buffers.insert(BufferId::PluginConfiguration, configuration.as_bytes().to_vec());
+        });
+        Ok(Double { plugin: Rc::new(plugin::configure(configuration.len())?) })
     }
 
     /// The filter.
@@ -215,27 +220,9 @@ pub fn set_property(property: Property, value: &[u8]) {
     with(|host| host.properties.insert(property.path().to_vec(), value.to_vec()));
 }
 
-/// Sets what the route's metadata say to `filter`, each value as Envoy encodes it ([`number`], [`boolean`],
-/// [`strings`]; a string is its bytes).
-pub fn set_route_metadata(filter: &str, settings: &[(&str, Vec<u8>)]) {
-    let encoded = crate::pairs::encode(settings.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
-    let path = format!("xds\0route_metadata\0filter_metadata\0{filter}");
-    with(|host| host.properties.insert(path.into_bytes(), encoded));
-}
-
-/// A number of route metadata.
-pub fn number(value: f64) -> Vec<u8> {
-    value.to_le_bytes().to_vec()
-}
-
-/// A truth value of route metadata.
-pub fn boolean(value: bool) -> Vec<u8> {
-    vec![u8::from(value)]
-}
-
-/// A list of route metadata.
-pub fn strings(values: &[&str]) -> Vec<u8> {
-    crate::pairs::encode(values.iter().map(|value| (value.as_bytes(), b"".as_slice())))
+/// Sets what the route's metadata say to `filter`: a JSON object.
+pub fn set_route(filter: &str, settings: &serde_json::Value) {
+    set_property(Property::ROUTE_METADATA, &crate::route::encode(filter, settings));
 }
 
 /// The response's headers as the filter left them.

@@ -24,7 +24,8 @@ pub mod metrics;
 mod pairs;
 mod plugin;
 mod property;
-mod route_metadata;
+mod route;
+mod structs;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -39,7 +40,7 @@ pub use local_reply::{HeaderBlock, send as send_local_reply};
 pub use log::{error, info, warn};
 pub use plugin::{Action, ContextId, Plugin, Stream, resume_request, resume_response};
 pub use property::Property;
-pub use route_metadata::{RouteMetadata, Value};
+pub use route::{Route, Routes};
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]
@@ -50,8 +51,9 @@ pub use proxy_wasm;
 macro_rules! entry {
     ($plugin:ty) => {
         #[cfg(target_arch = "wasm32")]
-        #[allow(missing_docs, unsafe_code)]
+        #[allow(missing_docs, unused_imports)]
         mod entry {
+            use super::*;
             $crate::proxy_wasm::main! {{ $crate::start::<$plugin>(); }}
         }
     };

@@ -1,6 +1,6 @@
 //! What a filter implements.
 
-use crate::abi::{self, Half};
+use crate::abi::{self, BufferId, Half};
 use crate::{CalloutError, CalloutResponse, ConfigError, Token};
 use std::rc::Rc;
 
@@ -88,4 +88,13 @@ pub fn resume_request() {
 /// Goes on with a response that a callback paused. That the stream is gone by then is no error.
 pub fn resume_response() {
     let _ = abi::continue_stream(Half::Response);
+}
+
+/// Configures a plugin from what the host holds, `size` bytes, and starts its ticks.
+pub(crate) fn configure<P: Plugin>(size: usize) -> Result<P, ConfigError> {
+    let refused = |error: crate::HostError| ConfigError::new(".", error.to_string());
+    let json = abi::buffer(BufferId::PluginConfiguration, 0, size).map_err(refused)?;
+    let plugin = P::configure(&json)?;
+    abi::set_tick_period(P::TICK_PERIOD_MS).map_err(refused)?;
+    Ok(plugin)
 }

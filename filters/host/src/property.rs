@@ -12,6 +12,8 @@ impl Property {
     pub const ROUTE_NAME: Property = Property(b"xds\0route_name");
     /// Name of the cluster that the route leads to.
     pub const CLUSTER_NAME: Property = Property(b"xds\0cluster_name");
+    /// The route's metadata, a serialized `envoy.config.core.v3.Metadata`.
+    pub const ROUTE_METADATA: Property = Property(b"xds\0route_metadata");
     /// Status code that went to the client (8 bytes, little-endian).
     pub const RESPONSE_CODE: Property = Property(b"response\0code");
     /// Bytes of the request, headers and body (8 bytes, little-endian).

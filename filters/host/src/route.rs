@@ -1,0 +1,202 @@
+//! The route of the current stream, and what its metadata say to a filter.
+
+use crate::config::{self, ConfigError};
+use crate::{HostError, Property, error, now_ms, structs};
+use prost::Message;
+use serde::de::DeserializeOwned;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A route as a filter sees it.
+#[derive(Debug)]
+pub struct Route<T> {
+    /// Envoy's name of the route; empty if it has none.
+    pub name: String,
+    /// Name of the cluster it leads to; empty for a direct response.
+    pub cluster: String,
+    /// The filter's settings, from `metadata.filter_metadata["slipstream.FILTER"]`. None if they are wrong, which
+    /// is logged and counted: the filter then leaves the route's requests alone.
+    pub settings: Option<T>,
+}
+
+/// Reads routes' settings, and remembers them for [`Routes::MAX_AGE_MS`].
+///
+/// The chosen virtual host depends on the authority alone, and route names are taken to be unique in it, so
+/// settings are remembered by both. A route without a name is read each time.
+pub struct Routes<T> {
+    filter: &'static str,
+    known: RefCell<HashMap<Vec<u8>, ByAuthority<T>>>,
+    size: Cell<usize>,
+    mistakes: Cell<u64>,
+}
+
+type ByAuthority<T> = HashMap<Vec<u8>, Known<T>>;
+
+struct Known<T> {
+    route: Rc<Route<T>>,
+    read_at_ms: u64,
+}
+
+impl<T: DeserializeOwned> Routes<T> {
+    /// How long a route's settings are remembered. Routes may change while Envoy runs.
+    pub const MAX_AGE_MS: u64 = 1_000;
+    /// How many routes × authorities are remembered; past that all are forgotten.
+    pub const CAPACITY: usize = 4_096;
+
+    /// For the settings under `filter`, `slipstream.response-cache` say.
+    pub fn new(filter: &'static str) -> Routes<T> {
+        Routes { filter, known: RefCell::default(), size: Cell::new(0), mistakes: Cell::new(0) }
+    }
+
+    /// The current stream's route.
+    pub fn current(&self, authority: &[u8]) -> Result<Rc<Route<T>>, HostError> {
+        let name = Property::ROUTE_NAME.bytes()?.unwrap_or_default();
+        let now = now_ms();
+        if let Some(known) = self.known.borrow().get(&name).and_then(|hosts| hosts.get(authority))
+            && now.saturating_sub(known.read_at_ms) < Self::MAX_AGE_MS
+        {
+            return Ok(known.route.clone());
+        }
+        let route = Rc::new(self.read(&name)?);
+        if !name.is_empty() {
+            self.remember(name, authority, Known { route: route.clone(), read_at_ms: now });
+        }
+        Ok(route)
+    }
+
+    /// Mistakes found in routes' metadata since the last call.
+    pub fn take_mistakes(&self) -> u64 {
+        self.mistakes.take()
+    }
+
+    fn read(&self, name: &[u8]) -> Result<Route<T>, HostError> {
+        let metadata = Property::ROUTE_METADATA.bytes()?.unwrap_or_default();
+        let name = String::from_utf8_lossy(name).into_owned();
+        let cluster = Property::CLUSTER_NAME.bytes()?.unwrap_or_default();
+        let settings = parse(&metadata, self.filter).map_err(|mistake| {
+            self.mistakes.set(self.mistakes.get() + 1);
+            error(&format!(
+                "route `{name}`: {} metadata: {mistake}; the filter leaves this route alone",
+                self.filter
+            ));
+        });
+        Ok(Route { name, cluster: String::from_utf8_lossy(&cluster).into_owned(), settings: settings.ok() })
+    }
+
+    fn remember(&self, name: Vec<u8>, authority: &[u8], known: Known<T>) {
+        let mut routes = self.known.borrow_mut();
+        if self.size.get() >= Self::CAPACITY {
+            routes.clear();
+            self.size.set(0);
+        }
+        if routes.entry(name).or_default().insert(authority.to_vec(), known).is_none() {
+            self.size.set(self.size.get() + 1);
+        }
+    }
+}
+
+/// `envoy.config.core.v3.Metadata`, as far as filters use it.
+#[derive(Clone, PartialEq, Message)]
+struct Metadata {
+    #[prost(map = "string, message", tag = "1")]
+    filter_metadata: HashMap<String, prost_types::Struct>,
+}
+
+/// Reads a filter's settings out of serialized route metadata. A filter that is not named has all defaults.
+fn parse<T: DeserializeOwned>(metadata: &[u8], filter: &str) -> Result<T, ConfigError> {
+    let mut metadata = Metadata::decode(metadata).map_err(|e| ConfigError::new(".", e.to_string()))?;
+    let settings = metadata.filter_metadata.remove(filter).unwrap_or_default();
+    config::load(structs::to_json(settings).to_string().as_bytes())
+}
+
+/// Serialized metadata that say `settings`, a JSON object, to `filter`.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn encode(filter: &str, settings: &serde_json::Value) -> Vec<u8> {
+    Metadata { filter_metadata: HashMap::from([(filter.to_owned(), structs::from_json(settings))]) }
+        .encode_to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::double::{Host, advance_ms, set_property, set_route, with};
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields, default)]
+    struct Settings {
+        ttl_seconds: Option<u64>,
+        tags: Vec<String>,
+    }
+
+    #[test]
+    fn settings_are_typed_and_a_mistake_names_its_path() {
+        let cases = [
+            (json!({}), Ok(Settings::default())),
+            (json!({"ttl_seconds": 300}), Ok(Settings { ttl_seconds: Some(300), tags: vec![] })),
+            (
+                json!({"tags": ["a", "b"]}),
+                Ok(Settings { ttl_seconds: None, tags: vec!["a".into(), "b".into()] }),
+            ),
+            (json!({"ttl_seconds": -1}), Err("ttl_seconds")),
+            (json!({"ttl_seconds": 1.5}), Err("ttl_seconds")),
+            (json!({"ttl": 1}), Err("ttl")),
+            (json!({"tags": [1]}), Err("tags[0]")),
+        ];
+        for (settings, expected) in cases {
+            let parsed = parse::<Settings>(&encode("slipstream.x", &settings), "slipstream.x");
+            assert_eq!(parsed.map_err(|error| error.path), expected.map_err(str::to_owned), "{settings}");
+        }
+    }
+
+    #[test]
+    fn another_filters_settings_are_not_looked_at() {
+        let metadata = encode("slipstream.y", &json!({"nonsense": true}));
+        assert_eq!(parse::<Settings>(&metadata, "slipstream.x"), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn garbage_is_an_error() {
+        assert!(parse::<Settings>(&[0xff; 9], "slipstream.x").is_err());
+    }
+
+    #[test]
+    fn settings_are_read_again_after_their_age() -> Result<(), HostError> {
+        with(|host| *host = Host::default());
+        let routes = Routes::<Settings>::new("slipstream.x");
+        let ttl = || Ok(routes.current(b"h")?.settings.as_ref().and_then(|settings| settings.ttl_seconds));
+        set_property(Property::ROUTE_NAME, b"items");
+        set_route("slipstream.x", &json!({"ttl_seconds": 1}));
+        assert_eq!(ttl()?, Some(1));
+        set_route("slipstream.x", &json!({"ttl_seconds": 2}));
+        assert_eq!(ttl()?, Some(1));
+        advance_ms(1_000);
+        assert_eq!(ttl()?, Some(2));
+        set_route("slipstream.x", &json!({"ttl_seconds": "2"}));
+        advance_ms(1_000);
+        assert_eq!(routes.current(b"h")?.settings, None);
+        assert_eq!(routes.take_mistakes(), 1);
+        with(|host| {
+            assert!(
+                host.log
+                    .concat()
+                    .contains("route `items`: slipstream.x metadata: configuration field `ttl_seconds`")
+            )
+        });
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() -> Result<(), HostError> {
+        with(|host| *host = Host::default());
+        let routes = Routes::<Settings>::new("slipstream.x");
+        set_property(Property::ROUTE_NAME, b"items");
+        for authority in 0..2 * Routes::<Settings>::CAPACITY {
+            routes.current(authority.to_string().as_bytes())?;
+            assert!(routes.size.get() <= Routes::<Settings>::CAPACITY);
+        }
+        Ok(())
+    }
+}
