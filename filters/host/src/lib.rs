@@ -24,6 +24,7 @@ pub mod metrics;
 mod pairs;
 mod plugin;
 mod property;
+mod property_list;
 mod route;
 mod structs;
 
@@ -40,6 +41,7 @@ pub use local_reply::{HeaderBlock, send as send_local_reply};
 pub use log::{error, info, warn};
 pub use plugin::{Action, ContextId, Plugin, Stream, resume_request, resume_response};
 pub use property::Property;
+pub use property_list::{PropertyList, PropertyValues};
 pub use route::{Route, Routes};
 
 #[doc(hidden)]

@@ -1,14 +1,7 @@
 //! Hands what a filter has counted over to Envoy.
 //!
-//! Counters and histograms are [`metric_model::Metrics`]; an [`Exporter`] hands them over on tick:
-//!
-//! ```ignore
-//! fn on_tick(&self) {
-//!     self.exporter.borrow_mut().export(&mut self.metrics.borrow_mut());
-//! }
-//! ```
-//!
-//! Envoy adds up what the VMs of all workers hand over under one name.
+//! Counters and histograms are [`metric_model::Metrics`]; an [`Exporter`] hands them over in
+//! [`Plugin::on_tick`](crate::Plugin::on_tick). Envoy adds up what the VMs of all workers hand over under one name.
 
 use crate::HostError;
 use crate::abi::{self, MetricKind};
@@ -111,5 +104,96 @@ impl Drop for Gauge {
     /// A VM that is gone holds nothing.
     fn drop(&mut self) {
         let _ = self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::double::{self, Host, with};
+    use metric_model::{GroupId, GroupSpec};
+
+    fn start(max_label_sets: usize) -> (Metrics, GroupId, Exporter) {
+        with(|host| *host = Host::default());
+        let mut metrics = Metrics::new(max_label_sets);
+        let group =
+            metrics.group(GroupSpec { labels: &["route"], counters: &["hits"], histograms: Vec::new() });
+        (metrics, group, Exporter::default())
+    }
+
+    fn refuse(calls: &[&'static str]) {
+        with(|host| host.failing = calls.iter().copied().collect());
+    }
+
+    #[test]
+    fn what_was_counted_arrives_once() {
+        let (mut metrics, group, mut exporter) = start(10);
+        let set = metrics.set(group, &[b"items"]);
+        for n in [0, 3, 0, 4] {
+            metrics.add(set, 0, n);
+            exporter.export(&mut metrics);
+        }
+        assert_eq!(double::metric("route=.=items;.;hits"), Some(7));
+        assert_eq!(double::metric(metric_model::OVERFLOWED), Some(0), "known before it is first needed");
+        assert_eq!(double::metric(REFUSED), None);
+    }
+
+    #[test]
+    fn what_envoy_refuses_is_counted_and_arrives_later() {
+        for call in ["define_metric", "increment_metric"] {
+            let (mut metrics, group, mut exporter) = start(10);
+            let set = metrics.set(group, &[b"items"]);
+            metrics.add(set, 0, 3);
+            refuse(&[call]);
+            exporter.export(&mut metrics);
+            metrics.add(set, 0, 4);
+            refuse(&[]);
+            exporter.export(&mut metrics);
+            assert_eq!(double::metric("route=.=items;.;hits"), Some(7), "{call}");
+            assert!(double::metric(REFUSED) > Some(0), "{call}");
+        }
+    }
+
+    #[test]
+    fn many_new_series_are_spread_over_exports() {
+        let sets = 2 * MAX_DEFINED_AT_ONCE;
+        let (mut metrics, group, mut exporter) = start(sets);
+        for route in 0..sets {
+            let set = metrics.set(group, &[route.to_string().as_bytes()]);
+            metrics.add(set, 0, 1);
+        }
+        let mut known = Vec::new();
+        for _ in 0..3 {
+            exporter.export(&mut metrics);
+            known.push(double::metrics().len());
+        }
+        assert_eq!(known, [MAX_DEFINED_AT_ONCE, sets, sets + 1]);
+        assert_eq!(double::metrics().iter().map(|(_, value)| value).sum::<i64>(), sets as i64);
+        assert_eq!(double::metric(REFUSED), None, "to wait is no failure");
+    }
+
+    #[test]
+    fn a_gauge_is_the_sum_over_all_vms() {
+        with(|host| *host = Host::default());
+        let mut first = Gauge::new("bytes");
+        let mut second = Gauge::new("bytes");
+        for (a, b, sum) in [(5, 0, 5), (5, 7, 12), (2, 7, 9), (0, u64::MAX, i64::MAX)] {
+            first.set(a).unwrap();
+            second.set(b).unwrap();
+            assert_eq!(double::metric("bytes"), Some(sum));
+        }
+        drop(second);
+        assert_eq!(double::metric("bytes"), Some(0));
+    }
+
+    #[test]
+    fn a_gauge_makes_up_for_what_was_refused() {
+        with(|host| *host = Host::default());
+        let mut gauge = Gauge::new("bytes");
+        refuse(&["increment_metric"]);
+        assert!(gauge.set(5).is_err());
+        refuse(&[]);
+        gauge.set(6).unwrap();
+        assert_eq!(double::metric("bytes"), Some(6));
     }
 }

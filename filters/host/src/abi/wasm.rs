@@ -48,6 +48,14 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        argument: *const u8,
+        argument_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -171,6 +179,25 @@ pub fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
         // SAFETY: the host reads `path` and writes the two results during the call.
         unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) }
     })
+}
+
+/// Calls a function that Envoy adds to the ABI.
+pub fn foreign_function(name: &str, argument: &[u8]) -> Result<Vec<u8>, HostError> {
+    const CALL: &str = "call_foreign_function";
+    let answer = fetch(CALL, |data, size| {
+        // SAFETY: the host reads name and argument and writes the two results during the call.
+        unsafe {
+            proxy_call_foreign_function(
+                name.as_ptr(),
+                name.len(),
+                argument.as_ptr(),
+                argument.len(),
+                data,
+                size,
+            )
+        }
+    })?;
+    answer.ok_or(HostError { call: CALL, status: NOT_FOUND })
 }
 
 /// Answers the current stream. `headers` is in the wire form of [`crate::pairs`].
