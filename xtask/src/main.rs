@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask setup`, `demo`, `test`, `bench`, `filters`.
 
 mod bench;
+mod demo;
 mod test;
 
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ enum Command {
     Setup,
     /// Build the filters into target/filters
     Filters,
+    /// Show a real API behind a real Envoy getting faster
+    Demo(demo::Options),
     /// Run every test on the real parts; the last line is `N passed, N failed`
     Test(test::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
@@ -55,6 +58,7 @@ fn run(command: Command) -> Result<ExitCode> {
             artifacts::build(&[Artifact::Filters])?;
             println!("{}", artifacts::filters_dir().display());
         }
+        Command::Demo(options) => return demo::run(&options),
         Command::Test(options) => return Ok(test::run(&options)),
         Command::Bench(options) => bench::run(options)?,
     }
