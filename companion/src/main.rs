@@ -1,2 +1,7 @@
-//! The native companion of the filters: cache service and command line.
-fn main() {}
+//! The binary `slipstream`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    slipstream::cli::run()
+}

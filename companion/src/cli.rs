@@ -1,0 +1,138 @@
+//! The command line.
+
+mod logging;
+mod purge;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use cache_protocol::names;
+use clap::{Args, Parser, Subcommand};
+use hyper::{Method, StatusCode};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::client::Client;
+use crate::config::{Config, ConfigError};
+use crate::server::Server;
+use purge::Purge;
+
+/// Exit status of wrong settings, as of a wrong command line.
+const WRONG_SETTINGS: u8 = 2;
+
+/// The companion of Slipstream's filters: the shared level of their cache, and the log of invalidations.
+#[derive(Debug, Parser)]
+#[command(name = "slipstream", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the filters until SIGTERM or SIGINT.
+    Serve(ConfigArgs),
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Invalidate stored responses at a running companion, and wait until nobody serves them any more.
+    Purge(Purge),
+    /// Print what a running companion has counted since its start, as JSON.
+    Stats(Remote),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print the settings as `serve` would use them (secrets masked), or what is wrong with them (exit status 2).
+    Check(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// A TOML file of settings. Every setting may also come from a variable SLIPSTREAM_<SECTION>__<KEY>, such as
+    /// SLIPSTREAM_CACHE__MAX_ENTRY_BYTES, and Redis from REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_PASSWORD.
+    #[arg(long, value_name = "FILE", env = "SLIPSTREAM_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Which companion to talk to.
+#[derive(Debug, Args)]
+struct Remote {
+    /// The companion's URL [default: where the settings make it listen].
+    #[arg(long, value_name = "URL", env = "SLIPSTREAM_URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl ConfigArgs {
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref().filter(|file| *file != Path::new("")))
+    }
+}
+
+impl Remote {
+    fn client(&self) -> anyhow::Result<Client> {
+        match &self.url {
+            Some(url) => Client::new(url),
+            None => Client::new(&self.config.load()?.local_url()),
+        }
+    }
+}
+
+/// Does what the command line says; the status to exit with.
+pub fn run() -> ExitCode {
+    match execute(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("slipstream: {error:#}");
+            if error.is::<ConfigError>() { ExitCode::from(WRONG_SETTINGS) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Config(ConfigCommand::Check(file)) => check(&file),
+        Command::Serve(file) => {
+            let config = file.load()?;
+            logging::start(&config.log);
+            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))
+        }
+        Command::Purge(purge) => ask(purge.run()),
+        Command::Stats(remote) => ask(stats(remote)),
+    }
+}
+
+fn check(file: &ConfigArgs) -> anyhow::Result<()> {
+    let config = file.load()?;
+    print!("{}", toml::to_string(&config).context("cannot print the settings")?);
+    Ok(())
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Server::bind(config).await?.run(stop).await
+}
+
+/// Runs a request to another companion.
+fn ask(request: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(request)
+}
+
+async fn stats(remote: Remote) -> anyhow::Result<()> {
+    let answer = remote.client()?.send(Method::GET, names::STATS_PATH, &[], "").await?;
+    let text = String::from_utf8_lossy(answer.body());
+    if answer.status() != StatusCode::OK {
+        bail!("{}: {text}", answer.status());
+    }
+    println!("{text}");
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! `slipstream purge`.
+
+use anyhow::{Context, bail};
+use cache_protocol::{ErrorBody, InvalidationAck, InvalidationRequest, names};
+use clap::Args;
+use hyper::{Method, StatusCode};
+
+use super::Remote;
+
+/// What to invalidate; options may be given together, and more than once.
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = true, args = ["key", "tag", "prefix", "all"])]
+pub(super) struct Purge {
+    /// A primary key: every variant of one resource, such as "GET shop.example/api/items?page=2".
+    #[arg(long)]
+    key: Vec<String>,
+    /// Every response that carries this tag.
+    #[arg(long)]
+    tag: Vec<String>,
+    /// Every response whose full key starts with this, such as "GET shop.example/api/".
+    #[arg(long)]
+    prefix: Vec<String>,
+    /// Every response.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Purge {
+    /// Asks for it, waits, and tells who confirmed.
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = self.remote.client()?;
+        let request =
+            InvalidationRequest { keys: self.key, tags: self.tag, prefixes: self.prefix, all: self.all };
+        let headers = [("content-type", "application/json")];
+        let answer = client
+            .send(Method::POST, names::INVALIDATIONS_PATH, &headers, serde_json::to_vec(&request)?)
+            .await?;
+        if answer.status() != StatusCode::OK {
+            let reason = serde_json::from_slice::<ErrorBody>(answer.body())
+                .map_or_else(|_| String::from_utf8_lossy(answer.body()).into_owned(), |body| body.error);
+            bail!("not purged: {reason} ({})", answer.status());
+        }
+        let ack: InvalidationAck =
+            serde_json::from_slice(answer.body()).context("the companion's answer is no acknowledgement")?;
+        println!(
+            "purged at {}: {} followers confirmed, {} leases ran out",
+            ack.position, ack.confirmed, ack.expired
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! A small HTTP client for the companion's own interface.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, Response};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+/// Longer than any lease that a companion may wait for.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+/// Talks to one companion.
+#[derive(Debug, Clone)]
+pub struct Client {
+    url: String,
+    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Client {
+    /// A client of the companion at a URL such as `http://127.0.0.1:8900`.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
+        if !url.starts_with("http://") {
+            bail!("{url:?} is no URL of a companion: expected http://HOST:PORT");
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(5)));
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), http })
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub async fn send(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path_and_query}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into()))?;
+        let answer = async {
+            let (head, body) = self.http.request(request).await?.into_parts();
+            anyhow::Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+        };
+        tokio::time::timeout(PATIENCE, answer)
+            .await
+            .with_context(|| format!("{} did not answer within {} s", self.url, PATIENCE.as_secs()))?
+            .with_context(|| format!("no answer from {}", self.url))
+    }
+}

@@ -1,0 +1,109 @@
+//! Fields that are checked while they are read, so that the error knows their path.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::Deserializer;
+use serde::de::{self, Unexpected, Visitor};
+
+use super::{LogFormat, LogLevel};
+
+/// A whole number from `MIN` to `MAX`.
+pub(super) fn bounded<'de, const MIN: u64, const MAX: u64, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: TryFrom<u64>,
+    D: Deserializer<'de>,
+{
+    let number = deserializer.deserialize_u64(Bounded::<MIN, MAX>)?;
+    T::try_from(number)
+        .map_err(|_| de::Error::invalid_value(Unexpected::Unsigned(number), &Bounded::<MIN, MAX>))
+}
+
+struct Bounded<const MIN: u64, const MAX: u64>;
+
+impl<const MIN: u64, const MAX: u64> Visitor<'_> for Bounded<MIN, MAX> {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {MIN} to {MAX}")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+        }
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+        if (MIN..=MAX).contains(&number) {
+            Ok(number)
+        } else {
+            Err(E::invalid_value(Unexpected::Unsigned(number), &self))
+        }
+    }
+}
+
+/// An IP address and a port.
+pub(super) fn socket_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "an IP address and a port, such as 127.0.0.1:8900 or [::1]:8900",
+        parse: |text| text.parse().ok(),
+    })
+}
+
+/// What Redis keys start with.
+pub(super) fn key_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "1 to 64 visible ASCII characters",
+        parse: |text| {
+            let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+            fits.then(|| text.to_owned())
+        },
+    })
+}
+
+/// How a line of the log is written.
+pub(super) fn log_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "\"text\" or \"json\"",
+        parse: |text| match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        },
+    })
+}
+
+/// The least severe level that is logged.
+pub(super) fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogLevel, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+        parse: |text| match text {
+            "error" => Some(LogLevel::Error),
+            "warn" => Some(LogLevel::Warn),
+            "info" => Some(LogLevel::Info),
+            "debug" => Some(LogLevel::Debug),
+            "trace" => Some(LogLevel::Trace),
+            _ => None,
+        },
+    })
+}
+
+/// A text of a certain form.
+struct Text<T> {
+    expected: &'static str,
+    parse: fn(&str) -> Option<T>,
+}
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}

@@ -1,0 +1,64 @@
+//! The companion's HTTP interface.
+
+mod answer;
+mod invalidations;
+mod operations;
+mod responses;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use cache_protocol::names;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::followers::Followers;
+use crate::metrics::Metrics;
+use crate::store::Store;
+use answer::failure;
+
+/// What every handler works with.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) store: Store,
+    pub(crate) followers: Followers,
+    pub(crate) metrics: Metrics,
+    max_entry_bytes: usize,
+    max_ttl: Duration,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Service {
+    /// A service on this store. Once `stopping` turns true it answers long polls at once.
+    pub(crate) fn new(
+        config: &Config,
+        store: Store,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            metrics: Metrics::new(store.name())?,
+            store,
+            followers: Followers::new(config.lease()),
+            max_entry_bytes: config.cache.max_entry_bytes,
+            max_ttl: config.max_ttl(),
+            stopping,
+        })
+    }
+}
+
+/// Where each path leads.
+pub(crate) fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route(names::RESPONSES_PATH, get(responses::lookup).put(responses::store))
+        .route(names::INVALIDATIONS_PATH, post(invalidations::invalidate).get(invalidations::poll))
+        .route(names::STATS_PATH, get(operations::stats))
+        .route(names::HEALTH_PATH, get(operations::health))
+        .route(names::READY_PATH, get(operations::ready))
+        .route(names::METRICS_PATH, get(operations::metrics))
+        .fallback(async || failure(StatusCode::NOT_FOUND, "no such path"))
+        .method_not_allowed_fallback(async || failure(StatusCode::METHOD_NOT_ALLOWED, "no such method here"))
+        .with_state(service)
+}

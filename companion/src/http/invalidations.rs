@@ -1,0 +1,139 @@
+//! Invalidating, and following the log of invalidations.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use cache_protocol::{InvalidationAck, InvalidationRequest, LogPage};
+use invalidation::{Position, Target};
+use serde::Deserialize;
+
+use super::Service;
+use super::answer::{failure, json, read_body, unavailable};
+use crate::metrics::Outcome;
+use crate::store::Unavailable;
+
+/// The largest body of an invalidation, in bytes.
+const MAX_REQUEST_BYTES: usize = 1 << 20;
+/// The longest key, tag or prefix, in bytes: the log's memory is bounded by this times its capacity.
+const MAX_TARGET_BYTES: usize = 8 << 10;
+/// The longest name of a follower, in bytes.
+const MAX_FOLLOWER_BYTES: usize = 128;
+
+pub(super) async fn invalidate(State(service): State<Arc<Service>>, body: Body) -> Response {
+    let targets = match read_targets(body).await {
+        Ok(targets) => targets,
+        Err(answer) => return answer,
+    };
+    // In a task of its own: what was begun must not be given up because a client went away.
+    let work = tokio::spawn(async move { record_and_wait(&service, targets).await });
+    match work.await {
+        Ok(Ok(ack)) => json(StatusCode::OK, &ack),
+        Ok(Err(error)) => unavailable(&error),
+        Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "the invalidation was cut short"),
+    }
+}
+
+async fn record_and_wait(service: &Service, targets: Vec<Target>) -> Result<InvalidationAck, Unavailable> {
+    let start = Instant::now();
+    let recorded = service.store.invalidate(targets.clone()).await;
+    let outcome = if recorded.is_ok() { Outcome::Recorded } else { Outcome::Error };
+    service.metrics.invalidate.record(outcome, start.elapsed());
+    let position = recorded?;
+    targets.iter().for_each(|target| service.metrics.invalidated(target));
+    let ack = service.followers.acknowledge(position, || service.store.position()).await;
+    service.metrics.acknowledged(start.elapsed());
+    Ok(ack)
+}
+
+async fn read_targets(body: Body) -> Result<Vec<Target>, Response> {
+    let bad = |error: String| failure(StatusCode::BAD_REQUEST, error);
+    let body = read_body(body, MAX_REQUEST_BYTES).await?;
+    let request: InvalidationRequest =
+        serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
+    if request.is_empty() {
+        return Err(bad("nothing to invalidate: expected keys, tags, prefixes or all".to_owned()));
+    }
+    let targets = request.into_targets();
+    for target in &targets {
+        let (kind, value) = (target.kind(), target.value().unwrap_or_default());
+        if value.len() > MAX_TARGET_BYTES {
+            return Err(bad(format!(
+                "a {kind} of {} bytes, expected at most {MAX_TARGET_BYTES}",
+                value.len()
+            )));
+        }
+        if matches!(target, Target::Key(key) if key.contains('#')) {
+            return Err(bad(format!("{value:?} is no primary key: expected no '#'; a prefix may hold one")));
+        }
+    }
+    Ok(targets)
+}
+
+/// The long poll's parameters.
+#[derive(Debug, Deserialize)]
+pub(super) struct Poll {
+    follower: String,
+    after: Option<String>,
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+pub(super) async fn poll(
+    State(service): State<Arc<Service>>,
+    parameters: Result<Query<Poll>, QueryRejection>,
+) -> Response {
+    let Query(Poll { follower, after, wait_ms }) = match parameters {
+        Ok(parameters) => parameters,
+        Err(error) => return failure(StatusCode::BAD_REQUEST, error.body_text()),
+    };
+    if follower.is_empty() || follower.len() > MAX_FOLLOWER_BYTES {
+        let error = format!("follower of {} bytes, expected 1 to {MAX_FOLLOWER_BYTES}", follower.len());
+        return failure(StatusCode::BAD_REQUEST, error);
+    }
+    let after = match after.map(|after| after.parse::<Position>()).transpose() {
+        Ok(after) => after,
+        Err(error) => return failure(StatusCode::BAD_REQUEST, format!("after: {error}")),
+    };
+    // Before the log is read: an invalidation after this waits for the follower, one before it is in the page.
+    if service.followers.polled(&follower, after).is_err() {
+        return failure(StatusCode::SERVICE_UNAVAILABLE, "too many followers");
+    }
+    // A poll that waits longer than a lease is answered when its lease is over.
+    let wait = Duration::from_millis(wait_ms).min(service.followers.lease());
+    match next_page(&service, after, wait).await {
+        Ok(page) => json(StatusCode::OK, &page),
+        Err(error) => unavailable(&error),
+    }
+}
+
+async fn next_page(
+    service: &Service,
+    after: Option<Position>,
+    wait: Duration,
+) -> Result<LogPage, Unavailable> {
+    let deadline = tokio::time::Instant::now() + wait;
+    let mut stopping = service.stopping.clone();
+    let mut moved = service.store.subscribe();
+    if let Some(after) = after {
+        let known = *moved.borrow_and_update();
+        if known.epoch == after.epoch && known.seq < after.seq {
+            // It has read further at another companion.
+            service.store.catch_up_with(after).await?;
+        }
+    }
+    let page = service.store.page(after)?;
+    if page.reset || !page.records.is_empty() {
+        return Ok(page);
+    }
+    tokio::select! {
+        _ = moved.changed() => {}
+        () = tokio::time::sleep_until(deadline) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+    service.store.page(after)
+}

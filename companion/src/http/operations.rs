@@ -1,0 +1,72 @@
+//! What operators ask: health, metrics, statistics.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::Service;
+use super::answer::{failure, json, unavailable};
+use crate::metrics::Outcome;
+
+/// The answer to `GET /v1/stats`: counts since this companion's start.
+#[derive(Debug, Serialize)]
+struct Stats {
+    store: &'static str,
+    hits: u64,
+    misses: u64,
+    stores: u64,
+    refusals: u64,
+    errors: u64,
+    invalidations: u64,
+    /// Unknown where the store is shared.
+    entries: Option<u64>,
+    bytes: Option<u64>,
+    followers: usize,
+    position: String,
+}
+
+pub(super) async fn stats(State(service): State<Arc<Service>>) -> Response {
+    let Service { store, metrics, followers, .. } = &*service;
+    let usage = store.usage();
+    let missed = [Outcome::Miss, Outcome::Invalidated, Outcome::Damaged];
+    let operations = [&metrics.lookup, &metrics.store, &metrics.invalidate];
+    json(
+        StatusCode::OK,
+        &Stats {
+            store: store.name(),
+            hits: metrics.lookup.count(Outcome::Hit),
+            misses: missed.into_iter().map(|outcome| metrics.lookup.count(outcome)).sum(),
+            stores: metrics.store.count(Outcome::Stored),
+            refusals: metrics.store.count(Outcome::Refused),
+            errors: operations.into_iter().map(|operation| operation.count(Outcome::Error)).sum(),
+            invalidations: metrics.invalidations(),
+            entries: usage.map(|usage| usage.entries),
+            bytes: usage.map(|usage| usage.bytes),
+            followers: followers.count(),
+            position: store.position().to_string(),
+        },
+    )
+}
+
+pub(super) async fn health() -> Response {
+    (StatusCode::OK, "alive\n").into_response()
+}
+
+pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
+    match service.store.ready() {
+        Ok(()) => (StatusCode::OK, "ready\n").into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    match service.metrics.render(service.followers.count(), service.store.position().seq) {
+        Ok(text) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+        }
+        Err(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}

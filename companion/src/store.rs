@@ -1,0 +1,202 @@
+//! Where responses and the log of invalidations are kept: in this process, or in Redis.
+
+mod embedded;
+mod epoch;
+mod redis;
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_protocol::{LogPage, Summary};
+use invalidation::{Position, Target};
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::metrics::Outcome;
+use embedded::EmbeddedStore;
+use redis::RedisStore;
+
+/// Where responses and the log of invalidations are kept.
+#[derive(Debug)]
+pub(crate) enum Store {
+    /// In this process; ends with it, and serves one companion only.
+    Embedded(Box<EmbeddedStore>),
+    /// In Redis, shared with every companion that uses the same key prefix.
+    Redis(Box<RedisStore>),
+}
+
+/// What a lookup found.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    /// Where the log stood: what a store after this lookup must carry.
+    pub(crate) position: Position,
+    /// The envelope, or why there is none.
+    pub(crate) found: Result<Bytes, NotFound>,
+}
+
+/// Why a lookup found nothing that may be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotFound {
+    /// Nothing is stored under the key.
+    Absent,
+    /// What is stored was invalidated.
+    Invalidated,
+    /// What is stored cannot be read.
+    Damaged,
+}
+
+impl Lookup {
+    /// How to count this lookup.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.found {
+            Ok(_) => Outcome::Hit,
+            Err(NotFound::Absent) => Outcome::Miss,
+            Err(NotFound::Invalidated) => Outcome::Invalidated,
+            Err(NotFound::Damaged) => Outcome::Damaged,
+        }
+    }
+}
+
+/// What to store.
+#[derive(Debug)]
+pub(crate) struct NewEntry<'a> {
+    /// Key, position and tags, as the envelope states them.
+    pub(crate) summary: Summary<'a>,
+    /// How long to keep it; at least a millisecond.
+    pub(crate) ttl: Duration,
+    /// The envelope itself.
+    pub(crate) envelope: Bytes,
+}
+
+/// Whether an entry was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// It was.
+    Yes,
+    /// It came too late; why.
+    Refused(&'static str),
+}
+
+/// The store does not answer, or not as it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unavailable {
+    /// Why, for people.
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store does not answer: {}", self.reason)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// How full the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// Stored entries.
+    pub(crate) entries: u64,
+    /// What they take, in bytes.
+    pub(crate) bytes: u64,
+}
+
+impl Store {
+    /// The store that the configuration asks for. Whether it answers shows later; see [`Store::ready`].
+    pub(crate) fn open(config: &Config) -> Result<Self, Unavailable> {
+        if config.redis.host.is_empty() {
+            Ok(Self::Embedded(Box::new(EmbeddedStore::new(config))))
+        } else {
+            RedisStore::open(config).map(|store| Self::Redis(Box::new(store)))
+        }
+    }
+
+    /// The store's name in metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) => "embedded",
+            Self::Redis(_) => "redis",
+        }
+    }
+
+    /// The entry stored under a full key.
+    pub(crate) async fn lookup(&self, key: &str) -> Result<Lookup, Unavailable> {
+        match self {
+            Self::Embedded(store) => Ok(store.lookup(key)),
+            Self::Redis(store) => store.lookup(key).await,
+        }
+    }
+
+    /// Stores an entry unless it has been invalidated meanwhile.
+    pub(crate) async fn store(&self, entry: NewEntry<'_>) -> Result<Stored, Unavailable> {
+        match self {
+            Self::Embedded(store) => Ok(store.store(entry)),
+            Self::Redis(store) => store.store(entry).await,
+        }
+    }
+
+    /// Appends a record for each target; the log here has reached the position that is returned.
+    pub(crate) async fn invalidate(&self, targets: Vec<Target>) -> Result<Position, Unavailable> {
+        match self {
+            Self::Embedded(store) => store.invalidate(targets),
+            Self::Redis(store) => store.invalidate(&targets).await,
+        }
+    }
+
+    /// What a follower that has read up to `after` gets to read next.
+    pub(crate) fn page(&self, after: Option<Position>) -> Result<LogPage, Unavailable> {
+        match self {
+            Self::Embedded(store) => Ok(store.log().page(after)),
+            Self::Redis(store) => store.ready().map(|()| store.log().page(after)),
+        }
+    }
+
+    /// Makes sure that the log here has reached what a follower has read elsewhere.
+    pub(crate) async fn catch_up_with(&self, after: Position) -> Result<(), Unavailable> {
+        match self {
+            Self::Embedded(_) => Ok(()),
+            Self::Redis(store) => store.catch_up_with(after).await,
+        }
+    }
+
+    /// Where the log stands here.
+    pub(crate) fn position(&self) -> Position {
+        match self {
+            Self::Embedded(store) => store.log().position(),
+            Self::Redis(store) => store.log().position(),
+        }
+    }
+
+    /// Every change of the log's position.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Position> {
+        match self {
+            Self::Embedded(store) => store.log().subscribe(),
+            Self::Redis(store) => store.log().subscribe(),
+        }
+    }
+
+    /// Whether the store can serve.
+    pub(crate) fn ready(&self) -> Result<(), Unavailable> {
+        match self {
+            Self::Embedded(_) => Ok(()),
+            Self::Redis(store) => store.ready(),
+        }
+    }
+
+    /// How full the store is, where that is known.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Embedded(store) => Some(store.usage()),
+            Self::Redis(_) => None,
+        }
+    }
+
+    /// Follows the log of other companions; returns at once if there can be none, else never.
+    pub(crate) async fn follow(&self) {
+        match self {
+            Self::Embedded(_) => {}
+            Self::Redis(store) => store.follow().await,
+        }
+    }
+}

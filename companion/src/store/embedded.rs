@@ -1,0 +1,160 @@
+//! The store in the companion's own memory.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use invalidation::{Position, Target, Verdict};
+use moka::Expiry;
+use moka::sync::Cache;
+
+use super::{Lookup, NewEntry, NotFound, Stored, Unavailable, Usage, epoch};
+use crate::config::Config;
+use crate::invalidation_log::InvalidationLog;
+
+/// What an entry takes beside its key, tags and envelope: the cache's own bookkeeping, roughly.
+const ENTRY_BYTES: usize = 256;
+
+/// Entries and log in this process's memory, bounded in bytes. Both are gone when the process ends; the next one
+/// begins a new epoch.
+#[derive(Debug)]
+pub(crate) struct EmbeddedStore {
+    entries: Cache<Arc<str>, Arc<Kept>>,
+    log: InvalidationLog,
+}
+
+/// A stored entry; what judges it was read from the envelope when it was stored.
+#[derive(Debug)]
+struct Kept {
+    position: Position,
+    tags: Box<[Box<str>]>,
+    ttl: Duration,
+    envelope: Bytes,
+}
+
+impl EmbeddedStore {
+    /// An empty store in a new epoch.
+    pub(super) fn new(config: &Config) -> Self {
+        let start = Position { epoch: epoch::fresh(), seq: 0 };
+        Self {
+            entries: Cache::builder()
+                .max_capacity(config.embedded.max_bytes)
+                .weigher(|key: &Arc<str>, kept: &Arc<Kept>| kept.weight(key))
+                .expire_after(EachItsOwn)
+                .build(),
+            log: InvalidationLog::new(start, config.invalidation.capacity),
+        }
+    }
+
+    pub(super) fn log(&self) -> &InvalidationLog {
+        &self.log
+    }
+
+    pub(super) fn lookup(&self, key: &str) -> Lookup {
+        let Some(kept) = self.entries.get(key) else {
+            return Lookup { position: self.log.position(), found: Err(NotFound::Absent) };
+        };
+        let (verdict, position) = self.log.judge(key, &kept.tags, kept.position);
+        if verdict == Verdict::Valid {
+            return Lookup { position, found: Ok(kept.envelope.clone()) };
+        }
+        self.entries.invalidate(key);
+        Lookup { position, found: Err(NotFound::Invalidated) }
+    }
+
+    pub(super) fn store(&self, entry: NewEntry<'_>) -> Stored {
+        let NewEntry { summary, ttl, envelope } = entry;
+        // An invalidation that comes between this and the insertion finds the entry by its position at each lookup.
+        match self.log.judge(summary.key, &summary.tags, summary.position).0 {
+            Verdict::Valid => {}
+            Verdict::Invalid => {
+                return Stored::Refused("an invalidation came in between, or another epoch began");
+            }
+            Verdict::Unknown => return Stored::Refused("its position lies ahead of the log"),
+        }
+        let kept = Kept {
+            position: summary.position,
+            tags: summary.tags.into_iter().map(Box::from).collect(),
+            ttl,
+            envelope,
+        };
+        self.entries.insert(summary.key.into(), Arc::new(kept));
+        // Without this the cache would evict in batches of insertions, each of which may be large.
+        self.entries.run_pending_tasks();
+        Stored::Yes
+    }
+
+    pub(super) fn invalidate(&self, targets: Vec<Target>) -> Result<Position, Unavailable> {
+        self.log.append(targets).map_err(|gap| Unavailable { reason: gap.to_string() })
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.entries.run_pending_tasks();
+        Usage { entries: self.entries.entry_count(), bytes: self.entries.weighted_size() }
+    }
+}
+
+impl Kept {
+    fn weight(&self, key: &str) -> u32 {
+        let tags: usize = self.tags.iter().map(|tag| tag.len() + size_of::<Box<str>>()).sum();
+        u32::try_from(ENTRY_BYTES + key.len() + tags + self.envelope.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Every entry lives as long as was asked for it, counted from its latest store.
+struct EachItsOwn;
+
+impl Expiry<Arc<str>, Arc<Kept>> for EachItsOwn {
+    fn expire_after_create(&self, _: &Arc<str>, kept: &Arc<Kept>, _: Instant) -> Option<Duration> {
+        Some(kept.ttl)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Arc<str>,
+        kept: &Arc<Kept>,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(kept.ttl)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cache_protocol::Summary;
+
+    fn store(store: &EmbeddedStore, key: &str, bytes: usize, ttl: Duration) -> Stored {
+        let summary = Summary { key, position: store.log.position(), tags: vec!["t"] };
+        store.store(NewEntry { summary, ttl, envelope: Bytes::from(vec![0; bytes]) })
+    }
+
+    #[test]
+    fn memory_stays_within_its_bound() {
+        let mut config = Config::default();
+        config.embedded.max_bytes = 100_000;
+        let small = EmbeddedStore::new(&config);
+        for number in 0..500 {
+            let stored = store(&small, &format!("GET a/{number}#gzip"), 900, Duration::from_secs(60));
+            assert_eq!(stored, Stored::Yes);
+            assert!(small.entries.weighted_size() <= 100_000);
+        }
+        let usage = small.usage();
+        assert!(usage.entries > 50 && usage.bytes > 60_000, "{usage:?}");
+    }
+
+    #[test]
+    fn an_entry_ends_with_its_own_time() {
+        let entries = EmbeddedStore::new(&Config::default());
+        store(&entries, "short", 1, Duration::from_millis(20));
+        store(&entries, "long", 1, Duration::from_secs(60));
+        store(&entries, "renewed", 1, Duration::from_millis(20));
+        store(&entries, "renewed", 1, Duration::from_secs(60));
+        assert!(entries.lookup("short").found.is_ok());
+        std::thread::sleep(Duration::from_millis(30));
+        assert_eq!(entries.lookup("short").found, Err(NotFound::Absent));
+        assert!(entries.lookup("long").found.is_ok());
+        assert!(entries.lookup("renewed").found.is_ok());
+    }
+}

@@ -1,0 +1,302 @@
+//! The store in Redis, shared by companions.
+//!
+//! Redis keeps the envelopes, each under its own key with a time to live, and the log: its epoch, its head and a stream
+//! of records. This process keeps a copy of the log to judge by, and compares it with epoch and head at each lookup, in
+//! the same command that reads the entry.
+
+mod keys;
+mod link;
+mod scripts;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_protocol::summary;
+use invalidation::{Position, Record, Target, Verdict, primary_key};
+use tokio::sync::{Mutex, Notify};
+
+use super::{Lookup, NewEntry, NotFound, Stored, Unavailable, epoch};
+use crate::config::Config;
+use crate::invalidation_log::InvalidationLog;
+use keys::Keys;
+use link::{Link, Links};
+use scripts::{LogState, Scripts};
+
+/// How often this companion looks whether others have written to the log.
+const POLL: Duration = Duration::from_millis(20);
+/// How long it waits before it tries again to reach Redis.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Entries and log in Redis, and this process's copy of the log.
+#[derive(Debug)]
+pub(crate) struct RedisStore {
+    links: Links,
+    keys: Keys,
+    scripts: Scripts,
+    capacity: usize,
+    log: InvalidationLog,
+    /// Held while the log is caught up with, so that its copy moves in order and only one asks.
+    catching_up: Mutex<()>,
+    /// Appends that may not have been recorded, and how many of them an epoch begun since has made up for. While they
+    /// differ nothing is served.
+    lost_appends: AtomicU64,
+    made_up_for: AtomicU64,
+    /// Wakes [`follow`](Self::follow) when there is something to mend.
+    wake: Notify,
+}
+
+impl RedisStore {
+    /// A store that is not connected yet; [`follow`](Self::follow) connects it.
+    pub(super) fn open(config: &Config) -> Result<Self, Unavailable> {
+        let nowhere = Position { epoch: epoch::fresh(), seq: 0 };
+        Ok(Self {
+            links: Links::new(&config.redis)?,
+            keys: Keys::new(&config.redis.key_prefix),
+            scripts: Scripts::new(),
+            capacity: config.invalidation.capacity,
+            log: InvalidationLog::new(nowhere, config.invalidation.capacity),
+            catching_up: Mutex::new(()),
+            lost_appends: AtomicU64::new(0),
+            made_up_for: AtomicU64::new(0),
+            wake: Notify::new(),
+        })
+    }
+
+    pub(super) fn log(&self) -> &InvalidationLog {
+        &self.log
+    }
+
+    /// Whether Redis is connected, known to hold the log that this process has a copy of, and owed nothing.
+    pub(super) fn ready(&self) -> Result<(), Unavailable> {
+        self.link().map(|_| ())
+    }
+
+    fn link(&self) -> Result<Link, Unavailable> {
+        if self.owes_an_epoch() {
+            return Err(Unavailable {
+                reason: "an invalidation was not recorded, a new epoch is due".to_owned(),
+            });
+        }
+        self.links.current()
+    }
+
+    fn owes_an_epoch(&self) -> bool {
+        self.lost_appends.load(Ordering::SeqCst) != self.made_up_for.load(Ordering::SeqCst)
+    }
+
+    pub(super) async fn lookup(&self, key: &str) -> Result<Lookup, Unavailable> {
+        let link = self.link()?;
+        let before = self.log.position();
+        let response = self.keys.response(key);
+        let mut command = redis::cmd("MGET");
+        command.arg(&response).arg(&self.keys.epoch).arg(&self.keys.head);
+        let (envelope, epoch, head): (Option<Vec<u8>>, Option<String>, Option<String>) =
+            self.run(&link, async |connection| command.query_async(connection).await).await?;
+        self.keep_up(&link, before, scripts::position(epoch.as_deref(), head.as_deref())).await?;
+
+        let Some(envelope) = envelope else {
+            return Ok(Lookup { position: self.log.position(), found: Err(NotFound::Absent) });
+        };
+        let (position, why) = match summary(&envelope).ok().filter(|summary| summary.key == key) {
+            Some(summary) => match self.log.judge(summary.key, &summary.tags, summary.position) {
+                (Verdict::Valid, position) => {
+                    return Ok(Lookup { position, found: Ok(Bytes::from(envelope)) });
+                }
+                (Verdict::Invalid | Verdict::Unknown, position) => (position, NotFound::Invalidated),
+            },
+            None => (self.log.position(), NotFound::Damaged),
+        };
+        unlink(link, response);
+        Ok(Lookup { position, found: Err(why) })
+    }
+
+    pub(super) async fn store(&self, entry: NewEntry<'_>) -> Result<Stored, Unavailable> {
+        let link = self.link()?;
+        let NewEntry { summary, ttl, envelope } = entry;
+        let (verdict, position) = self.log.judge(summary.key, &summary.tags, summary.position);
+        // What this copy of the log says already, the script need not look up: it reads on from here.
+        let valid_up_to = match verdict {
+            Verdict::Valid => position,
+            Verdict::Unknown => summary.position,
+            Verdict::Invalid => {
+                return Ok(Stored::Refused("an invalidation came in between, or another epoch began"));
+            }
+        };
+        let mut call = self.scripts.store.prepare_invoke();
+        call.key(self.keys.response(summary.key))
+            .key(&self.keys.epoch)
+            .key(&self.keys.head)
+            .key(&self.keys.log);
+        call.arg(&envelope[..]).arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        call.arg(scripts::epoch_text(valid_up_to.epoch)).arg(valid_up_to.seq);
+        call.arg(summary.key).arg(primary_key(summary.key)).arg(&summary.tags);
+        let outcome: String = self.run(&link, async |connection| call.invoke_async(connection).await).await?;
+        Ok(match outcome.as_str() {
+            "stored" => Stored::Yes,
+            "invalidated" => Stored::Refused("an invalidation came in between"),
+            "trimmed" => Stored::Refused("the log no longer reaches back to its position"),
+            _ => Stored::Refused("another epoch began"),
+        })
+    }
+
+    pub(super) async fn invalidate(&self, targets: &[Target]) -> Result<Position, Unavailable> {
+        let recorded = self.append(targets).await;
+        if recorded.is_err() {
+            self.lost_appends.fetch_add(1, Ordering::SeqCst);
+            self.wake.notify_one();
+        }
+        recorded
+    }
+
+    async fn append(&self, targets: &[Target]) -> Result<Position, Unavailable> {
+        let link = self.link()?;
+        let mut call = self.scripts.append.prepare_invoke();
+        call.key(&self.keys.epoch).key(&self.keys.head).key(&self.keys.log);
+        call.arg(scripts::epoch_text(epoch::fresh())).arg(self.capacity);
+        for target in targets {
+            call.arg(target.kind()).arg(target.value().unwrap_or_default());
+        }
+        let (epoch, head): (String, String) =
+            self.run(&link, async |connection| call.invoke_async(connection).await).await?;
+        let position = scripts::position(Some(&epoch), Some(&head)).ok_or_else(|| Unavailable {
+            reason: format!("Redis answers an append with {epoch:?} {head:?}"),
+        })?;
+        self.catch_up_with(position).await?;
+        Ok(position)
+    }
+
+    /// Reads the log up to `position` at least, if Redis has it.
+    pub(super) async fn catch_up_with(&self, position: Position) -> Result<(), Unavailable> {
+        let link = self.link()?;
+        let _turn = self.catching_up.lock().await;
+        let known = self.log.position();
+        if known.epoch == position.epoch && known.seq >= position.seq {
+            return Ok(());
+        }
+        self.links.check(&link)?;
+        self.catch_up(&link, false).await
+    }
+
+    /// Compares what Redis says of the log's state, asked when the copy stood at `before`, with the copy, and brings the
+    /// copy up to it.
+    async fn keep_up(
+        &self,
+        link: &Link,
+        before: Position,
+        state: Option<Position>,
+    ) -> Result<(), Unavailable> {
+        match state {
+            Some(state) if state.epoch == before.epoch && state.seq >= before.seq => {
+                let known = self.log.position();
+                if known.epoch == state.epoch && known.seq >= state.seq {
+                    return Ok(());
+                }
+                self.catch_up_with(state).await
+            }
+            // A part of the log is gone, or it is another one, or it has gone back.
+            _ => {
+                let _turn = self.catching_up.lock().await;
+                self.links.check(link)?;
+                self.catch_up(link, false).await
+            }
+        }
+    }
+
+    /// Reads what the copy lacks. The caller holds `catching_up`.
+    async fn catch_up(&self, link: &Link, renew: bool) -> Result<(), Unavailable> {
+        let known = self.log.position();
+        let mut call = self.scripts.catch_up.prepare_invoke();
+        call.key(&self.keys.epoch).key(&self.keys.head).key(&self.keys.log);
+        call.arg(scripts::epoch_text(epoch::fresh())).arg(scripts::epoch_text(known.epoch)).arg(known.seq);
+        call.arg(if renew { "renew" } else { "" });
+        let answer: Vec<String> =
+            self.run(link, async |connection| call.invoke_async(connection).await).await?;
+        let LogState { head, records } = scripts::log_state(answer)
+            .ok_or_else(|| Unavailable { reason: "Redis answers with no log of invalidations".to_owned() })?;
+        let reached = if head.epoch == known.epoch {
+            self.log.apply(records.clone())
+        } else {
+            self.log.restart(before_first(&records, head), records.clone())
+        };
+        if reached == Ok(head) {
+            return Ok(());
+        }
+        // Records are missing: the stream was trimmed or evicted. What is left of it is still good.
+        let from = before_first(&records, head);
+        if self.log.restart(from, records) != Ok(head) {
+            // Nothing can go wrong in taking no records at all.
+            let _ = self.log.restart(head, Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Keeps Redis connected and the copy of the log up to date; never returns.
+    pub(super) async fn follow(&self) {
+        let mut reachable = None;
+        loop {
+            let tended = self.tend().await;
+            match &tended {
+                Ok(()) if reachable != Some(true) => {
+                    tracing::info!(address = %self.links.address(), position = %self.log.position(), "Redis is ready");
+                }
+                Err(error) if reachable != Some(false) => {
+                    tracing::warn!(address = %self.links.address(), reason = %error.reason, "Redis is away");
+                }
+                _ => {}
+            }
+            reachable = Some(tended.is_ok());
+            let pause = if tended.is_ok() { POLL } else { RETRY };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.wake.notified(), if tended.is_ok() => {}
+            }
+        }
+    }
+
+    async fn tend(&self) -> Result<(), Unavailable> {
+        if let Ok(link) = self.link() {
+            let before = self.log.position();
+            let mut command = redis::cmd("MGET");
+            command.arg(&self.keys.epoch).arg(&self.keys.head);
+            let (epoch, head): (Option<String>, Option<String>) =
+                self.run(&link, async |connection| command.query_async(connection).await).await?;
+            return self.keep_up(&link, before, scripts::position(epoch.as_deref(), head.as_deref())).await;
+        }
+        let link = self.links.connect().await?;
+        let _turn = self.catching_up.lock().await;
+        let lost = self.lost_appends.load(Ordering::SeqCst);
+        let renew = lost != self.made_up_for.load(Ordering::SeqCst);
+        self.catch_up(&link, renew).await?;
+        self.made_up_for.store(lost, Ordering::SeqCst);
+        // Only now others may use it: this server has been asked whether the log survived.
+        self.links.publish(link);
+        Ok(())
+    }
+
+    /// Runs a command; one that Redis does not answer ends the connection.
+    async fn run<T>(
+        &self,
+        link: &Link,
+        command: impl AsyncFnOnce(&mut redis::aio::MultiplexedConnection) -> redis::RedisResult<T>,
+    ) -> Result<T, Unavailable> {
+        let answer = self.links.run(link, command).await;
+        if answer.is_err() && self.links.check(link).is_err() {
+            self.wake.notify_one();
+        }
+        answer
+    }
+}
+
+/// Where a log starts whose records are all there is left.
+fn before_first(records: &[Record], head: Position) -> Position {
+    records.first().map_or(head, |first| Position { seq: first.seq.saturating_sub(1), ..head })
+}
+
+/// Removes what can never be served again. Nobody waits for it: it costs memory only, and its time to live ends it too.
+fn unlink(link: Link, key: String) {
+    tokio::spawn(async move {
+        let mut connection = link.connection;
+        let _: redis::RedisResult<()> = redis::cmd("UNLINK").arg(key).query_async(&mut connection).await;
+    });
+}

@@ -1,0 +1,32 @@
+-- Stores an entry unless a record of the log hits it. KEYS: response, epoch, head, log. ARGV: the envelope, its time to
+-- live in ms, its epoch, the sequence number up to which it is known to be valid, full key, primary key, tags.
+-- Returns "stored", or why not.
+local epoch, head = redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])
+if not epoch or not head or string.sub(epoch, 1, 16) ~= ARGV[3] then
+    return 'epoch'
+end
+local missed = tonumber(head) - tonumber(ARGV[4])
+if missed < 0 then
+    return 'epoch'
+end
+if missed > 0 then
+    local records = redis.call('XRANGE', KEYS[4], string.format('(%s-0', ARGV[4]), '+')
+    if #records ~= missed then
+        return 'trimmed'
+    end
+    local tags = {}
+    for at = 7, #ARGV do
+        tags[ARGV[at]] = true
+    end
+    for _, record in ipairs(records) do
+        local kind, value = record[2][2], record[2][4]
+        if kind == 'all'
+            or (kind == 'key' and value == ARGV[6])
+            or (kind == 'tag' and tags[value])
+            or (kind == 'prefix' and string.sub(ARGV[5], 1, #value) == value) then
+            return 'invalidated'
+        end
+    end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 'stored'

@@ -1,0 +1,111 @@
+//! Settings: where they come from, and what is said about wrong ones.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use slipstream::config::{Config, ConfigError, LogFormat};
+
+fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("slipstream.toml");
+    std::fs::write(&path, file).unwrap();
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::load_with(Some(&path), environment)
+}
+
+#[test]
+fn nothing_set_means_the_defaults() {
+    assert_eq!(Config::load_with(None, []), Ok(Config::default()));
+    assert_eq!(load("", &[]), Ok(Config::default()));
+}
+
+#[test]
+fn the_example_shows_every_setting_with_its_default() {
+    let example = include_str!("../slipstream.example.toml");
+    assert_eq!(load(example, &[]), Ok(Config::default()));
+    let shown: toml::Table = example.parse().unwrap();
+    assert_eq!(shown, toml::Table::try_from(Config::default()).unwrap());
+}
+
+#[test]
+fn the_environment_goes_before_the_file() {
+    let file = "listen = '127.0.0.1:1'\n[redis]\nhost = 'file'\nport = 1\n[cache]\nmax_ttl_seconds = 7";
+    let config = load(
+        file,
+        &[
+            ("SLIPSTREAM_LISTEN", "[::1]:2"),
+            ("SLIPSTREAM_LOG__FORMAT", "json"),
+            ("SLIPSTREAM_REDIS__PORT", "2"),
+            ("SLIPSTREAM_REDIS__PASSWORD", "123"),
+            ("REDIS_PORT", "3"),
+            ("REDIS_HOST", "standard"),
+            ("REDIS_DB", "4"),
+            // What others put beside them: empty, from Kubernetes, or not a setting.
+            ("REDIS_PASSWORD", ""),
+            ("SLIPSTREAM_PORT", "tcp://10.0.0.1:8900"),
+            ("SLIPSTREAM_CONFIG", "x.toml"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.listen.to_string(), "[::1]:2");
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!((config.redis.host.as_str(), config.redis.port, config.redis.db), ("standard", 2, 4));
+    assert_eq!(config.redis.password.reveal(), "123");
+    assert_eq!(config.cache.max_ttl_seconds, 7);
+    assert_eq!(load("", &[("REDIS_PORT", "tcp://10.0.0.1:6379")]).unwrap().redis.port, 6379);
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_its_value_and_what_would_be_right() {
+    for (file, environment, expected) in [
+        ("lsten = 'x'", &[][..], &["lsten", "unknown field `lsten`", "`listen`"][..]),
+        ("[cache]\nsize = 1", &[], &["cache.size", "unknown field `size`", "`max_entry_bytes`"]),
+        ("listen = 'here'", &[], &["listen (from", "\"here\"", "expected an IP address and a port"]),
+        ("listen = 8900", &[], &["listen (from", "integer `8900`", "expected an IP address and a port"]),
+        ("[redis]\nport = 0", &[], &["redis.port", "`0`", "expected a whole number from 1 to 65535"]),
+        ("[redis]\nport = 65536", &[], &["redis.port", "`65536`", "from 1 to 65535"]),
+        ("[redis]\nport = '6379'", &[], &["redis.port", "string \"6379\"", "from 1 to 65535"]),
+        ("[redis]\nkey_prefix = 'a b'", &[], &["redis.key_prefix", "\"a b\"", "1 to 64 visible ASCII"]),
+        ("[redis]\nkey_prefix = ''", &[], &["redis.key_prefix", "\"\"", "1 to 64 visible ASCII"]),
+        ("[cache]\nmax_ttl_seconds = -5", &[], &["cache.max_ttl_seconds", "`-5`", "from 1 to"]),
+        ("[cache]\nmax_ttl_seconds = 1.5", &[], &["cache.max_ttl_seconds", "`1.5`", "from 1 to"]),
+        ("[invalidation]\nlease_ms = 5", &[], &["invalidation.lease_ms", "`5`", "from 10 to 60000"]),
+        ("[invalidation]\ncapacity = 0", &[], &["invalidation.capacity", "`0`", "from 1 to 1000000"]),
+        ("[log]\nformat = 'xml'", &[], &["log.format", "\"xml\"", "\"text\" or \"json\""]),
+        ("[log]\nlevel = true", &[], &["log.level", "`true`", "\"warn\""]),
+        ("redis = 'localhost'", &[], &["redis (from", "\"localhost\""]),
+        (
+            "[embedded]\nmax_bytes = 1000",
+            &[],
+            &["cache.max_entry_bytes", "1048576", "at most embedded.max_bytes (1000)"],
+        ),
+        ("a = [", &[], &["slipstream.toml is no TOML", "line 1"]),
+        (
+            "",
+            &[("SLIPSTREAM_REDIS__PROT", "1")],
+            &["redis.prot", "from SLIPSTREAM_REDIS__PROT", "unknown field"],
+        ),
+        ("", &[("SLIPSTREAM_NOWHERE__KEY", "1")], &["nowhere", "unknown field `nowhere`"]),
+        ("", &[("REDIS_PORT", "none")], &["redis.port", "from REDIS_PORT", "\"none\"", "from 1 to 65535"]),
+        ("", &[("SLIPSTREAM_CACHE__MAX_ENTRY_BYTES", "-1")], &["cache.max_entry_bytes", "`-1`"]),
+        ("", &[("SLIPSTREAM_LISTEN", "8900")], &["listen (from SLIPSTREAM_LISTEN)", "\"8900\""]),
+    ] {
+        let message = load(file, environment).expect_err(file).to_string();
+        for part in expected {
+            assert!(message.contains(part), "{file:?} {environment:?}: {message:?} lacks {part:?}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_file_is_an_error() {
+    let error = Config::load_with(Some(Path::new("/nowhere/slipstream.toml")), []).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read /nowhere/slipstream.toml: No such file"), "{error}");
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let config = load("[redis]\npassword = 'hunter2'", &[]).unwrap();
+    let shown = format!("{config:?}{}", toml::to_string(&config).unwrap());
+    assert!(!shown.contains("hunter2") && shown.contains("********"), "{shown}");
+}
