@@ -36,9 +36,15 @@ pub fn load<T: DeserializeOwned>(configuration: &[u8]) -> Result<T, ConfigError>
     let json = as_json(configuration);
     let mut deserializer = serde_json::Deserializer::from_slice(&json);
     let value = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| ConfigError::new(error.path().to_string(), error.inner().to_string()))?;
+        .map_err(|error| ConfigError::new(path_of(&error), error.inner().to_string()))?;
     deserializer.end().map_err(|error| ConfigError::new(".", error.to_string()))?;
     Ok(value)
+}
+
+/// JSON that breaks off has no path.
+fn path_of(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = error.path().to_string();
+    if path == "?" { ".".to_owned() } else { path }
 }
 
 /// A Struct is never JSON: the tag of each of its values is a control character.
@@ -76,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_path_and_what_is_expected() {
-        let cases: [(&str, &str, &str); 5] = [
+        let cases: [(&str, &str, &str); 6] = [
             (
                 r#"{"inner": {"max_bytes": -1}}"#,
                 "inner.max_bytes",
@@ -90,6 +96,7 @@ mod tests {
             (r#"{"inner": {"max_bytes": "1"}}"#, "inner.max_bytes", "invalid type: string \"1\""),
             (r#"{"inner": {}} x"#, ".", "trailing characters"),
             (r#"{"inner": "#, "inner", "EOF while parsing"),
+            ("{", ".", "EOF while parsing"),
         ];
         for (json, path, message) in cases {
             let error = load::<Outer>(json.as_bytes()).unwrap_err();

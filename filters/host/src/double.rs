@@ -95,6 +95,11 @@ impl Host {
         }
     }
 
+    /// Forgets all properties of the stream.
+    pub fn clear_properties(&mut self) {
+        self.properties.clear();
+    }
+
     pub(crate) fn may(&self, call: &'static str) -> Result<(), HostError> {
         if self.failing.contains(call) { Err(HostError { call, status: 10 }) } else { Ok(()) }
     }

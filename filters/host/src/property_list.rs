@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn the_values_are_the_same_whichever_way_they_are_read() {
-        let cases: [(bool, Option<&[u8]>, Option<&[u8]>, [&[u8]; 3]); 5] = [
+        type Case<'a> = (bool, Option<&'a [u8]>, Option<&'a [u8]>, [&'a [u8]; 3]);
+        let cases: [Case<'_>; 5] = [
             (true, Some(b"items"), Some(b"origin"), [b"GET", b"items", b"origin"]),
             (true, Some(b"items"), None, [b"GET", b"items", b""]),
             (true, None, Some(b"origin"), [b"GET", b"", b"origin"]),

@@ -1,0 +1,178 @@
+//! The filter's configuration.
+
+use serde::Deserialize;
+use slipstream_host::{ConfigError, load_config};
+
+/// OpenTelemetry's buckets for `http.server.request.duration`, in seconds.
+const DURATION_BUCKETS_SECONDS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// From 1 KiB to 16 MiB in powers of 4.
+const SIZE_BUCKETS_BYTES: [u64; 8] =
+    [1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216];
+
+/// Each bucket is a series a label set.
+const MAX_BUCKETS: usize = 50;
+
+/// The configuration as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    service: Option<String>,
+    #[serde(default = "default_max_label_sets")]
+    max_label_sets: u64,
+    duration_buckets_seconds: Option<Vec<f64>>,
+    size_buckets_bytes: Option<Vec<u64>>,
+}
+
+fn default_max_label_sets() -> u64 {
+    1_000
+}
+
+/// The configuration, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The label `service`; without it, it is the name of the cluster that the route leads to.
+    pub service: Option<String>,
+    /// How many label sets are told apart.
+    pub max_label_sets: usize,
+    /// Upper bounds of the buckets of durations, in microseconds, ascending.
+    pub duration_bounds_us: Vec<u64>,
+    /// Upper bounds of the buckets of sizes, in bytes, ascending.
+    pub size_bounds: Vec<u64>,
+}
+
+impl Config {
+    /// Reads a configuration; the error names the field.
+    pub fn parse(configuration: &[u8]) -> Result<Config, ConfigError> {
+        let written: Written = load_config(configuration)?;
+        if written.service.as_deref() == Some("") {
+            return Err(ConfigError::new("service", "is empty, expected a name, or no such field"));
+        }
+        let max_label_sets =
+            usize::try_from(written.max_label_sets).ok().filter(|n| (1..=100_000).contains(n));
+        let Some(max_label_sets) = max_label_sets else {
+            let message = format!("is {}, expected 1 to 100000", written.max_label_sets);
+            return Err(ConfigError::new("max_label_sets", message));
+        };
+        let seconds = written.duration_buckets_seconds.unwrap_or_else(|| DURATION_BUCKETS_SECONDS.into());
+        let bytes = written.size_buckets_bytes.unwrap_or_else(|| SIZE_BUCKETS_BYTES.into());
+        Ok(Config {
+            service: written.service,
+            max_label_sets,
+            duration_bounds_us: ascending("duration_buckets_seconds", &seconds, |seconds| {
+                // A bound past what 64 bits hold becomes the greatest number, and a second one is refused as equal.
+                (seconds * 1e6).round() as u64
+            })?,
+            size_bounds: ascending("size_buckets_bytes", &bytes, |bytes| bytes)?,
+        })
+    }
+}
+
+/// The bounds in the unit in which they are compared: positive, ascending and not too many.
+fn ascending<T: Copy + std::fmt::Display>(
+    field: &str,
+    written: &[T],
+    bound: impl Fn(T) -> u64,
+) -> Result<Vec<u64>, ConfigError> {
+    if written.len() > MAX_BUCKETS {
+        let message = format!("has {} buckets, expected {MAX_BUCKETS} at most", written.len());
+        return Err(ConfigError::new(field, message));
+    }
+    let mut bounds: Vec<u64> = Vec::with_capacity(written.len());
+    for (index, value) in written.iter().enumerate() {
+        let bound = bound(*value);
+        if bound <= bounds.last().copied().unwrap_or(0) {
+            let expected = "expected a number above 0 and above the one before";
+            return Err(ConfigError::new(format!("{field}[{index}]"), format!("is {value}, {expected}")));
+        }
+        bounds.push(bound);
+    }
+    Ok(bounds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_all_defaults() {
+        let config = Config::parse(b"").unwrap();
+        assert_eq!((config.service, config.max_label_sets), (None, 1_000));
+        assert_eq!(config.duration_bounds_us[..3], [5_000, 10_000, 25_000]);
+        assert_eq!(config.duration_bounds_us.last(), Some(&10_000_000));
+        assert_eq!(config.size_bounds, SIZE_BUCKETS_BYTES);
+    }
+
+    #[test]
+    fn all_fields_are_taken() {
+        let json = br#"{"service": "shop", "max_label_sets": 7, "duration_buckets_seconds": [0.0001, 2], "size_buckets_bytes": []}"#;
+        let expected = Config {
+            service: Some("shop".into()),
+            max_label_sets: 7,
+            duration_bounds_us: vec![100, 2_000_000],
+            size_bounds: vec![],
+        };
+        assert_eq!(Config::parse(json), Ok(expected));
+    }
+
+    #[test]
+    fn a_mistake_names_its_field_and_what_is_expected() {
+        let many = format!(r#"{{"size_buckets_bytes": {:?}}}"#, (1..=51).collect::<Vec<_>>());
+        let cases = [
+            (r#"{"servise": "shop"}"#, "servise", "unknown field `servise`, expected one of `service`"),
+            (r#"{"service": 1}"#, "service", "invalid type: integer `1`, expected a string"),
+            (r#"{"service": ""}"#, "service", "is empty, expected a name"),
+            (r#"{"max_label_sets": 0}"#, "max_label_sets", "is 0, expected 1 to 100000"),
+            (r#"{"max_label_sets": 100001}"#, "max_label_sets", "is 100001, expected 1 to 100000"),
+            (r#"{"max_label_sets": -1}"#, "max_label_sets", "invalid value: integer `-1`, expected u64"),
+            (r#"{"max_label_sets": "9"}"#, "max_label_sets", "invalid type: string \"9\", expected u64"),
+            (r#"{"duration_buckets_seconds": 1}"#, "duration_buckets_seconds", "expected a sequence"),
+            (r#"{"duration_buckets_seconds": [1, "2"]}"#, "duration_buckets_seconds[1]", "expected f64"),
+            (
+                r#"{"duration_buckets_seconds": [0.5, 0.1]}"#,
+                "duration_buckets_seconds[1]",
+                "is 0.1, expected a number above",
+            ),
+            (
+                r#"{"duration_buckets_seconds": [0.5, 0.5]}"#,
+                "duration_buckets_seconds[1]",
+                "is 0.5, expected",
+            ),
+            (
+                r#"{"duration_buckets_seconds": [0]}"#,
+                "duration_buckets_seconds[0]",
+                "is 0, expected a number above 0",
+            ),
+            (
+                r#"{"duration_buckets_seconds": [-1]}"#,
+                "duration_buckets_seconds[0]",
+                "is -1, expected a number above 0",
+            ),
+            (
+                r#"{"duration_buckets_seconds": [1e-9]}"#,
+                "duration_buckets_seconds[0]",
+                "is 0.000000001, expected",
+            ),
+            (
+                r#"{"duration_buckets_seconds": [1e300, 1e301]}"#,
+                "duration_buckets_seconds[1]",
+                "expected a number above",
+            ),
+            (r#"{"size_buckets_bytes": [10, 5]}"#, "size_buckets_bytes[1]", "is 5, expected"),
+            (
+                r#"{"size_buckets_bytes": [-10]}"#,
+                "size_buckets_bytes[0]",
+                "invalid value: integer `-10`, expected u64",
+            ),
+            (&many, "size_buckets_bytes", "has 51 buckets, expected 50 at most"),
+            ("[]", ".", "invalid length 0"),
+            ("{", ".", "EOF"),
+        ];
+        for (json, path, message) in cases {
+            let error = Config::parse(json.as_bytes()).unwrap_err();
+            assert_eq!(error.path, path, "{json}");
+            assert!(error.message.contains(message), "{json}: {error}");
+        }
+    }
+}
