@@ -1,7 +1,8 @@
 //! Keys: what makes two requests ask for the same stored response (RFC 9111 §2).
 //!
 //! A **primary key** is `GET shop.example/api/items?category=tools&page=2`; a **full key** is the primary key, `#`, the
-//! coding, and `;name=value` for each request field that the route makes part of the key.
+//! coding, `:`, the route's name, and `;name=value` for each request field that the route makes part of the key. (The route is
+//! in it because a proxy may choose a route, and with it another origin, by fields that are not in the key.)
 //!
 //! Two different resources never share a key, and no field value can forge a part of one. That rests on
 //! [`is_valid_target`]: bytes that may not stand in a URI are percent-encoded, so without that check `/a b` and `/a%20b`
@@ -79,16 +80,17 @@ pub fn write_primary(key: &mut String, method: &[u8], authority: &[u8], path_and
     }
 }
 
-/// The [`primary`] key with its variant; `key_headers` are the names that the route makes part of the key.
+/// The [`primary`] key with its variant; `route` is the route's name, `key_headers` the names that it makes part of the key.
 pub fn full(
     primary: &str,
     coding: Coding,
+    route: &str,
     key_headers: &[String],
     fields: &(impl Fields + ?Sized),
 ) -> String {
     let mut key = String::with_capacity(primary.len() + 16);
     key.push_str(primary);
-    write_variant(&mut key, coding, key_headers, fields);
+    write_variant(&mut key, coding, route, key_headers, fields);
     key
 }
 
@@ -99,11 +101,14 @@ pub fn full(
 pub fn write_variant(
     key: &mut String,
     coding: Coding,
+    route: &str,
     key_headers: &[String],
     fields: &(impl Fields + ?Sized),
 ) {
     key.push('#');
     key.push_str(coding.as_str());
+    key.push(':');
+    encode(key, route.as_bytes(), is_reserved_in_variant);
     for name in key_headers {
         let mut is_present = false;
         for value in fields.values(name) {

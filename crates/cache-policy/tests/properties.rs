@@ -88,6 +88,7 @@ proptest! {
     #[test]
     fn different_variants_have_different_full_keys(
         codings in [0_usize..3, 0..3],
+        routes in [text("a:;=#%", 3), text("a:;=#%", 3)],
         first in [vec(text("a;=#%,", 3), 0..3), vec(text("a;=#%,", 3), 0..3)],
         second in [vec(text("a;=#%,", 3), 0..3), vec(text("a;=#%,", 3), 0..3)],
     ) {
@@ -96,9 +97,9 @@ proptest! {
             let coding = [Coding::Gzip, Coding::Identity, Coding::NoCompression][codings[index]];
             let lines = first[index].iter().map(|value| ("a", value));
             let lines: Vec<_> = lines.chain(second[index].iter().map(|value| ("b", value))).collect();
-            key::full("GET a/", coding, &names, &lines)
+            key::full("GET a/", coding, &routes[index], &names, &lines)
         };
-        let same = codings[0] == codings[1] && first[0] == first[1] && second[0] == second[1];
+        let same = codings[0] == codings[1] && routes[0] == routes[1] && first[0] == first[1] && second[0] == second[1];
         prop_assert_eq!(key_of(0) == key_of(1), same);
     }
 
@@ -108,7 +109,7 @@ proptest! {
         value in vec(any::<u8>(), 0..8),
     ) {
         let primary = key::primary(&method, &authority, &target);
-        let full = key::full(&primary, Coding::Gzip, &["x".to_string()], &[("x", &value)]);
+        let full = key::full(&primary, Coding::Gzip, "r", &["x".to_string()], &[("x", &value)]);
         prop_assert!(full.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
         prop_assert_eq!(full.matches(' ').count(), 1);
         prop_assert_eq!(full.matches('#').count(), 1);

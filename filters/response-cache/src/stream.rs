@@ -121,7 +121,7 @@ impl CacheStream {
                 buffer.clear();
                 key::write_primary(&mut buffer, b"GET", authority, path);
                 let coding = key::Coding::of_request(&request);
-                key::write_variant(&mut buffer, coding, &settings.policy.key_headers, &request);
+                key::write_variant(&mut buffer, coding, &route.name, &settings.policy.key_headers, &request);
                 Ok(self.seek(&buffer, lookup, request, route))
             }
         }
