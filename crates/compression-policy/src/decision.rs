@@ -16,10 +16,10 @@ pub struct Response<'a, F: ?Sized> {
 }
 
 impl<'a, F: Fields + ?Sized> Response<'a, F> {
-    /// Takes the length from Content-Length; `ended` says that there is no body after the head. The response to a
-    /// HEAD request has no body, but the Content-Length that it would have had.
-    pub fn new(status: u16, fields: &'a F, ended: bool) -> Response<'a, F> {
-        let length = fields.first("content-length").and_then(decimal).or(ended.then_some(0));
+    /// A response whose head is here. `empty` says that no body follows although the request was for one; otherwise
+    /// the length is Content-Length's.
+    pub fn new(status: u16, fields: &'a F, empty: bool) -> Response<'a, F> {
+        let length = if empty { Some(0) } else { fields.first("content-length").and_then(decimal) };
         Response { status, fields, length }
     }
 }

@@ -190,9 +190,12 @@ fn what_varies() {
     }
 }
 
+/// Patterns, and content types that they match, or which of them is none.
+type PatternCase = (&'static [&'static str], Result<&'static [&'static str], usize>);
+
 #[test]
 fn patterns_are_read_or_named() {
-    let cases: [(&[&str], Result<&[&str], usize>); 8] = [
+    let cases: [PatternCase; 8] = [
         (&["text/*", "Application/JSON"], Ok(&["text/html", "application/json"])),
         (&["*/*+json"], Ok(&["application/a+json"])),
         (&["application/*+json"], Ok(&["application/a+json"])),

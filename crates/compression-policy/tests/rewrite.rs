@@ -4,9 +4,10 @@ use compression_policy::{Change, Framing, Request, compressed, not_modified, var
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+type Lines<'a> = &'a [(&'a str, &'a str)];
 type Fields = Vec<(String, Vec<u8>)>;
 
-fn fields(fields: &[(&str, &str)]) -> Fields {
+fn fields(fields: Lines<'_>) -> Fields {
     fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
 }
 
@@ -52,7 +53,7 @@ fn all_changes_of_a_rich_response() {
 
 #[test]
 fn framing() {
-    let rows: [(&str, &[(&str, &str)], Framing, &[&str]); 3] = [
+    let rows: [(&str, Lines, Framing, &[&str]); 3] = [
         (
             "RFC 9112 §6.1: a length replaces chunks",
             &[("transfer-encoding", "chunked")],
@@ -98,7 +99,7 @@ fn entity_tags() {
 /// RFC 9110 §12.5.5.
 #[test]
 fn vary_is_merged() {
-    let rows: [(&[(&str, &str)], Option<&str>); 7] = [
+    let rows: [(Lines, Option<&str>); 7] = [
         (&[], Some("vary: Accept-Encoding")),
         (&[("vary", "")], Some("vary: Accept-Encoding")),
         (&[("Vary", "Origin")], Some("vary: Origin, Accept-Encoding")),
