@@ -120,10 +120,13 @@ pub struct Double<P: Plugin> {
 }
 
 impl<P: Plugin> Double<P> {
+    /// What the clock shows at the start, in Unix milliseconds.
+    pub const START_MS: u64 = 1_700_000_000_000;
+
     /// A new host with the filter configured in it.
     pub fn start(configuration: &str) -> Result<Double<P>, ConfigError> {
         with(|host| {
-            *host = Host { now_ns: 1_700_000_000_000_000_000, ..Host::default() };
+            *host = Host { now_ns: Self::START_MS * 1_000_000, ..Host::default() };
             host.buffers.insert(BufferId::PluginConfiguration, configuration.as_bytes().to_vec());
         });
         Ok(Double { plugin: Rc::new(plugin::configure(configuration.len())?) })
@@ -160,6 +163,11 @@ pub struct DrivenStream<S: Stream> {
 impl<S: Stream> DrivenStream<S> {
     /// Sends request headers and, if there is any, the whole body.
     pub fn request(&mut self, headers: &[(&str, &str)], body: &[u8]) -> Action {
+        self.request_bytes(&as_bytes(headers), body)
+    }
+
+    /// [`DrivenStream::request`] with values that need not be text.
+    pub fn request_bytes(&mut self, headers: &[(&str, &[u8])], body: &[u8]) -> Action {
         with(|host| {
             host.request = owned(headers);
             host.response = Vec::new();
@@ -172,6 +180,11 @@ impl<S: Stream> DrivenStream<S> {
 
     /// Sends response headers.
     pub fn response_headers(&mut self, headers: &[(&str, &str)], end_of_stream: bool) -> Action {
+        self.response_headers_bytes(&as_bytes(headers), end_of_stream)
+    }
+
+    /// [`DrivenStream::response_headers`] with values that need not be text.
+    pub fn response_headers_bytes(&mut self, headers: &[(&str, &[u8])], end_of_stream: bool) -> Action {
         with(|host| host.response = owned(headers));
         self.stream.on_response_headers(end_of_stream)
     }
@@ -210,7 +223,7 @@ fn prepare_answer(
         all.extend_from_slice(headers);
     }
     with(|host| {
-        host.callout = owned(&all);
+        host.callout = owned(&as_bytes(&all));
         host.buffers.insert(BufferId::CalloutBody, body.to_vec());
     });
     CalloutResponse::read(all.len(), body.len())
@@ -241,6 +254,11 @@ pub fn request_header(name: &str) -> Option<String> {
     with(|host| text(&host.request, name).map(str::to_owned))
 }
 
+/// All lines of the response's headers as the filter left them.
+pub fn response_fields() -> Fields {
+    with(|host| host.response.clone())
+}
+
 /// The response's body as the filter left it.
 pub fn response_body() -> Vec<u8> {
     with(|host| host.buffers.get(&BufferId::ResponseBody).cloned().unwrap_or_default())
@@ -256,8 +274,12 @@ pub fn metrics() -> Vec<(String, i64)> {
     with(|host| host.metrics.iter().map(|(name, _, value)| (name.clone(), *value)).collect())
 }
 
-fn owned(headers: &[(&str, &str)]) -> Fields {
-    headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+fn as_bytes<'a>(headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a [u8])> {
+    headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect()
+}
+
+fn owned(headers: &[(&str, &[u8])]) -> Fields {
+    headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
 }
 
 fn text<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {

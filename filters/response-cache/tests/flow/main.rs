@@ -1,0 +1,7 @@
+//! The filter's flow against the host's test double.
+
+mod faults;
+mod hits;
+mod stores;
+mod support;
+mod writes;
