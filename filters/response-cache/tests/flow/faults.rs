@@ -36,7 +36,7 @@ fn whatever_the_companion_answers_the_request_is_served() {
         stream.answer(callout("GET /v1/responses").token, status, headers, &body);
         assert_eq!(reply(), None, "{case}");
         assert_eq!(with(|host| host.resumed_requests), 1, "{case}");
-        proxy.tick_after_ms(100);
+        export(&proxy);
         assert_eq!(
             metric(&format!("outcome=.={outcome};.;slipstream_cache_lookups_total")),
             Some(1),
