@@ -109,6 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn a_list_takes_one_call() {
+        with(|host| *host = Host::default());
+        let list = PropertyList::new(&[Property::REQUEST_METHOD], &[]);
+        set_property(Property::REQUEST_METHOD, b"GET");
+        with(|host| host.failing.insert("get_property"));
+        assert_eq!(list.read().unwrap().iter().collect::<Vec<_>>(), [b"GET"]);
+    }
+
+    #[test]
     fn a_host_that_refuses_everything_is_an_error() {
         with(|host| *host = Host::default());
         with(|host| host.failing.extend(["call_foreign_function", "get_property"]));
