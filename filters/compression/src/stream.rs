@@ -7,7 +7,7 @@ use crate::headers;
 use crate::plugin::Compression;
 use compression_policy::{Config, Framing, Request, Response, Skip, compressed, decide, not_modified, vary};
 use http_semantics::Fields;
-use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, Stream, error};
+use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, Stream, error, now_ms};
 use std::mem::take;
 use std::rc::Rc;
 
@@ -77,7 +77,7 @@ impl CompressionStream {
     /// Decides by the heads. None if the response is not held.
     fn begin(&self, request: &Headers, end_of_stream: bool) -> Result<Option<Holding>, HostError> {
         let head = HeaderMap::Response.read()?;
-        let route = self.plugin.routes.current(request.first(":authority").unwrap_or_default())?;
+        let route = self.plugin.routes.current(request.first(":authority").unwrap_or_default(), now_ms())?;
         match &route.settings {
             Some(RouteSettings { enabled: true }) => {}
             Some(RouteSettings { enabled: false }) => return Ok(self.pass(&route, "disabled")),

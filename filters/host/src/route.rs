@@ -1,7 +1,7 @@
 //! The route of the current stream, and what its metadata say to a filter.
 
 use crate::config::{self, ConfigError};
-use crate::{HostError, Property, error, now_ms, structs};
+use crate::{HostError, Property, error, structs};
 use prost::Message;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
@@ -49,18 +49,17 @@ impl<T: DeserializeOwned> Routes<T> {
         Routes { filter, known: RefCell::default(), size: Cell::new(0), mistakes: Cell::new(0) }
     }
 
-    /// The current stream's route.
-    pub fn current(&self, authority: &[u8]) -> Result<Rc<Route<T>>, HostError> {
+    /// The current stream's route; `now_ms` is any clock's time in milliseconds.
+    pub fn current(&self, authority: &[u8], now_ms: u64) -> Result<Rc<Route<T>>, HostError> {
         let name = Property::ROUTE_NAME.bytes()?.unwrap_or_default();
-        let now = now_ms();
         if let Some(known) = self.known.borrow().get(&name).and_then(|hosts| hosts.get(authority))
-            && now.saturating_sub(known.read_at_ms) < Self::MAX_AGE_MS
+            && now_ms.saturating_sub(known.read_at_ms) < Self::MAX_AGE_MS
         {
             return Ok(known.route.clone());
         }
         let route = Rc::new(self.read(&name)?);
         if !name.is_empty() {
-            self.remember(name, authority, Known { route: route.clone(), read_at_ms: now });
+            self.remember(name, authority, Known { route: route.clone(), read_at_ms: now_ms });
         }
         Ok(route)
     }
@@ -121,6 +120,7 @@ pub(crate) fn encode(filter: &str, settings: &serde_json::Value) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::double::{Host, advance_ms, set_property, set_route, with};
+    use crate::now_ms;
     use serde::Deserialize;
     use serde_json::json;
 
@@ -166,7 +166,9 @@ mod tests {
     fn settings_are_read_again_after_their_age() -> Result<(), HostError> {
         with(|host| *host = Host::default());
         let routes = Routes::<Settings>::new("slipstream.x");
-        let ttl = || Ok(routes.current(b"h")?.settings.as_ref().and_then(|settings| settings.ttl_seconds));
+        let ttl = || {
+            Ok(routes.current(b"h", now_ms())?.settings.as_ref().and_then(|settings| settings.ttl_seconds))
+        };
         set_property(Property::ROUTE_NAME, b"items");
         set_route("slipstream.x", &json!({"ttl_seconds": 1}));
         assert_eq!(ttl()?, Some(1));
@@ -176,7 +178,7 @@ mod tests {
         assert_eq!(ttl()?, Some(2));
         set_route("slipstream.x", &json!({"ttl_seconds": "2"}));
         advance_ms(1_000);
-        assert_eq!(routes.current(b"h")?.settings, None);
+        assert_eq!(routes.current(b"h", now_ms())?.settings, None);
         assert_eq!(routes.take_mistakes(), 1);
         with(|host| {
             assert!(
@@ -194,7 +196,7 @@ mod tests {
         let routes = Routes::<Settings>::new("slipstream.x");
         set_property(Property::ROUTE_NAME, b"items");
         for authority in 0..2 * Routes::<Settings>::CAPACITY {
-            routes.current(authority.to_string().as_bytes())?;
+            routes.current(authority.to_string().as_bytes(), 0)?;
             assert!(routes.size.get() <= Routes::<Settings>::CAPACITY);
         }
         Ok(())

@@ -42,13 +42,18 @@ enum State {
     Invalidating(Token),
 }
 
-/// A request for which a stored response is wanted.
-struct Seeking {
+/// A request that a stored response may answer.
+struct Asked {
     lookup: Lookup,
-    key: String,
     request: Headers,
     route: Rc<Route<RouteSettings>>,
     began_ns: u64,
+}
+
+/// A request for which no response is stored in L1.
+struct Seeking {
+    asked: Asked,
+    key: String,
 }
 
 /// A request that went to the origin because no stored response would do.
@@ -91,7 +96,8 @@ impl CacheStream {
         else {
             return Ok(Action::Continue);
         };
-        let route = plugin.routes.current(authority)?;
+        let began_ns = now_ns();
+        let route = plugin.routes.current(authority, began_ns / 1_000_000)?;
         let Some(settings) = &route.settings else {
             return Ok(self.bypass(&route, "settings"));
         };
@@ -122,7 +128,7 @@ impl CacheStream {
                 key::write_primary(&mut buffer, b"GET", authority, path);
                 let coding = key::Coding::of_request(&request);
                 key::write_variant(&mut buffer, coding, &route.name, &settings.policy.key_headers, &request);
-                Ok(self.seek(&buffer, lookup, request, route))
+                Ok(self.seek(&buffer, Asked { lookup, request, route, began_ns }))
             }
         }
     }
@@ -133,30 +139,21 @@ impl CacheStream {
         Action::Continue
     }
 
-    fn seek(
-        &mut self,
-        key: &str,
-        lookup: Lookup,
-        request: Headers,
-        route: Rc<Route<RouteSettings>>,
-    ) -> Action {
-        let began_ns = now_ns();
-        let now_ms = began_ns / 1_000_000;
-        let plugin = self.plugin.clone();
-        let may_use_stored = lookup.may_use_stored;
-        let stored = may_use_stored.then(|| plugin.find_in_l1(key, now_ms)).flatten();
-        let seeking = Seeking { lookup, key: key.to_owned(), request, route, began_ns };
-        if let Some(stored) = stored
+    fn seek(&mut self, key: &str, asked: Asked) -> Action {
+        let now_ms = asked.began_ns / 1_000_000;
+        let may_use_stored = asked.lookup.may_use_stored;
+        if let Some(stored) = may_use_stored.then(|| self.plugin.find_in_l1(key, now_ms)).flatten()
             && let Reuse::Fresh { age_seconds, ttl_seconds } =
-                reuse::decide(&stored.times(), &seeking.lookup.cache_control, now_ms)
-            && self.serve(&seeking, &stored, age_seconds, ttl_seconds, Outcome::L1)
+                reuse::decide(&stored.times(), &asked.lookup.cache_control, now_ms)
+            && self.serve(&asked, &stored, age_seconds, ttl_seconds, Outcome::L1)
         {
             return Action::Pause;
         }
+        let seeking = Seeking { asked, key: key.to_owned() };
         if !may_use_stored {
             return self.fetch(seeking, Forward::Request, Outcome::Forced, None);
         }
-        let sent = plugin.companion.borrow_mut().look_up(&seeking.key, now_ms);
+        let sent = self.plugin.companion.borrow_mut().look_up(&seeking.key, now_ms);
         match sent {
             Some(Ok(token)) => {
                 self.state = State::LookingUp(token, Box::new(seeking));
@@ -178,10 +175,10 @@ impl CacheStream {
             Found::Failed => self.fetch(seeking, Forward::Miss, Outcome::Failed, None),
             Found::Entry(entry, position) => {
                 let stored = Rc::new(Stored::new(entry));
-                match reuse::decide(&stored.times(), &seeking.lookup.cache_control, now_ms) {
+                match reuse::decide(&stored.times(), &seeking.asked.lookup.cache_control, now_ms) {
                     Reuse::Fresh { age_seconds, ttl_seconds } => {
                         plugin.l1.borrow_mut().insert(stored.clone());
-                        if self.serve(&seeking, &stored, age_seconds, ttl_seconds, Outcome::L2) {
+                        if self.serve(&seeking.asked, &stored, age_seconds, ttl_seconds, Outcome::L2) {
                             return Action::Pause;
                         }
                         self.fetch(seeking, Forward::Miss, Outcome::Failed, Some(position))
@@ -196,7 +193,7 @@ impl CacheStream {
     /// Answers the request with a stored response; false if the host does not let it.
     fn serve(
         &mut self,
-        seeking: &Seeking,
+        asked: &Asked,
         stored: &Stored,
         age_seconds: u64,
         ttl_seconds: u64,
@@ -204,11 +201,7 @@ impl CacheStream {
     ) -> bool {
         let entry = &stored.entry;
         let not_modified = entry.status == 200
-            && conditional::not_modified(
-                &seeking.request,
-                stored.field("etag"),
-                stored.field("last-modified"),
-            );
+            && conditional::not_modified(&asked.request, stored.field("etag"), stored.field("last-modified"));
         let sent = if not_modified {
             let headers = stored.not_modified_headers(age_seconds, ttl_seconds);
             send_local_reply(304, DETAILS, &headers, b"")
@@ -222,8 +215,8 @@ impl CacheStream {
         self.state = State::Done;
         let mut measures = self.plugin.measures.borrow_mut();
         measures.looked_up(outcome);
-        let latency_ns = now_ns().saturating_sub(seeking.began_ns);
-        measures.answered(self.labels(&seeking.route), seeking.lookup.head, true, latency_ns);
+        let latency_ns = now_ns().saturating_sub(asked.began_ns);
+        measures.answered(self.labels(&asked.route), asked.lookup.head, true, latency_ns);
         true
     }
 
@@ -235,13 +228,18 @@ impl CacheStream {
         outcome: Outcome,
         position: Option<Position>,
     ) -> Action {
-        let latency_ns = now_ns().saturating_sub(seeking.began_ns);
+        let latency_ns = now_ns().saturating_sub(seeking.asked.began_ns);
         {
             let mut measures = self.plugin.measures.borrow_mut();
             measures.looked_up(outcome);
-            measures.answered(self.labels(&seeking.route), seeking.lookup.head, false, latency_ns);
+            measures.answered(
+                self.labels(&seeking.asked.route),
+                seeking.asked.lookup.head,
+                false,
+                latency_ns,
+            );
         }
-        if seeking.lookup.only_if_cached && send_gateway_timeout().is_ok() {
+        if seeking.asked.lookup.only_if_cached && send_gateway_timeout().is_ok() {
             self.state = State::Done;
             return Action::Pause;
         }
@@ -256,7 +254,7 @@ impl CacheStream {
         let verdict = self.storable(&fetch, &response);
         let detail = verdict.as_ref().err().copied();
         announce(CacheStatus::Forward { reason: fetch.reason, stored: detail.is_none(), detail })?;
-        let Seeking { key, route, began_ns: _, .. } = fetch.seeking;
+        let Seeking { key, asked: Asked { route, .. } } = fetch.seeking;
         match verdict {
             Err(reason) => self.plugin.measures.borrow_mut().not_stored(self.labels(&route), reason),
             Ok((storable, position)) => {
@@ -285,13 +283,13 @@ impl CacheStream {
     }
 
     fn storable(&self, fetch: &Fetch, response: &Headers) -> Result<(Storable, Position), &'static str> {
-        let seeking = &fetch.seeking;
-        let Some(settings) = &seeking.route.settings else { return Err(BypassReason::Disabled.as_str()) };
-        if !seeking.lookup.store_allowed {
+        let asked = &fetch.seeking.asked;
+        let Some(settings) = &asked.route.settings else { return Err(BypassReason::Disabled.as_str()) };
+        if !asked.lookup.store_allowed {
             return Err(BypassReason::Method.as_str());
         }
         let storable = store::decide(
-            &seeking.request,
+            &asked.request,
             response.status().unwrap_or(0),
             response,
             &self.plugin.policy,
