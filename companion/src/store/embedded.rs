@@ -147,12 +147,12 @@ mod tests {
     #[test]
     fn an_entry_ends_with_its_own_time() {
         let entries = EmbeddedStore::new(&Config::default());
-        store(&entries, "short", 1, Duration::from_millis(20));
+        store(&entries, "short", 1, Duration::from_millis(300));
         store(&entries, "long", 1, Duration::from_secs(60));
-        store(&entries, "renewed", 1, Duration::from_millis(20));
+        store(&entries, "renewed", 1, Duration::from_millis(300));
         store(&entries, "renewed", 1, Duration::from_secs(60));
         assert!(entries.lookup("short").found.is_ok());
-        std::thread::sleep(Duration::from_millis(30));
+        std::thread::sleep(Duration::from_millis(350));
         assert_eq!(entries.lookup("short").found, Err(NotFound::Absent));
         assert!(entries.lookup("long").found.is_ok());
         assert!(entries.lookup("renewed").found.is_ok());

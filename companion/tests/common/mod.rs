@@ -184,6 +184,8 @@ impl Redis {
     pub fn configure(&self, config: &mut Config) {
         config.redis.host = "127.0.0.1".to_owned();
         config.redis.port = self.port;
+        // Tests run in parallel on what may be a busy machine.
+        config.redis.timeout_ms = 1_000;
     }
 
     /// Stops the server as a crash would.
