@@ -17,6 +17,8 @@ pub struct CompanionOptions {
     pub env: Vec<(String, String)>,
     /// A port to listen on instead of a free one, to come back where another companion was.
     pub port: Option<u16>,
+    /// Processors to pin it to, in the notation of `taskset -c`.
+    pub cpus: Option<String>,
 }
 
 /// A running companion.
@@ -35,6 +37,7 @@ impl Companion {
         let mut launch = Launch::new("slipstream", artifacts::companion()?, dir.path())
             .arg("serve")
             .env("SLIPSTREAM_LISTEN", format!("127.0.0.1:{port}"))
+            .cpus(options.cpus.clone())
             .timeout(Duration::from_secs(10));
         if let Some(config) = &options.config {
             fs::write(dir.path().join("slipstream.toml"), config)

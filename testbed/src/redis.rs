@@ -16,6 +16,8 @@ pub struct RedisOptions {
     pub args: Vec<String>,
     /// Keep an append-only file, so that data survives `stop` and `start_again`.
     pub append_only: bool,
+    /// Processors to pin it to, in the notation of `taskset -c`.
+    pub cpus: Option<String>,
 }
 
 /// A Redis server with nothing in it.
@@ -83,6 +85,7 @@ impl Redis {
             .args(["--dir", &self.dir.path().display().to_string()])
             .args(["--appendonly", if self.options.append_only { "yes" } else { "no" }])
             .args(self.options.args.iter().cloned())
+            .cpus(self.options.cpus.clone())
             .timeout(Duration::from_secs(10));
         self.process = Some(launch.start(|| self.cli(&["PING"]).is_ok_and(|answer| answer == "PONG"))?);
         Ok(())

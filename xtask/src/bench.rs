@@ -1,12 +1,79 @@
 //! `cargo xtask bench`: the proxy's CPU time per request, beside what others offer.
 
-use anyhow::{Result, bail};
+mod bodies;
+mod cases;
+mod cpu;
+mod envoy_config;
+mod load;
+mod measure;
+mod record;
+mod report;
+mod stack;
+mod statistics;
+mod targets;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use testbed::Tool;
+use testbed::artifacts::{self, Artifact};
+
+use cases::{CASES, Case};
+use stack::Stack;
+use targets::Verdict;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
-pub struct Options {}
+pub struct Options {
+    /// How often every case is measured; the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..))]
+    rounds: u8,
+    /// For how long each time, in seconds
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Only these cases, separated by commas
+    #[arg(long, value_name = "CASE", value_delimiter = ',', value_parser = cases::parse)]
+    only: Vec<&'static Case>,
+    /// Write the results into docs/BENCHMARKS.md
+    #[arg(long, conflicts_with = "only")]
+    record: bool,
+}
 
-/// Runs the benchmark.
-pub fn run(_options: Options) -> Result<()> {
-    bail!("not built yet")
+/// Runs the benchmark; it fails if a target is missed.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    crate::ensure(&[Tool::Envoy, Tool::Wrk, Tool::Nginx, Tool::RedisServer, Tool::RedisCli])?;
+    say("building filters and companion");
+    artifacts::build(&[Artifact::Filters, Artifact::Companion])?;
+    let load_average = record::load_average()?;
+    if load_average > 0.5 {
+        say(&format!("the machine is busy (load average {load_average}): expect the numbers to be off"));
+    }
+    let chosen =
+        |case: &&Case| options.only.is_empty() || options.only.iter().any(|only| only.name == case.name);
+    let cases: Vec<&'static Case> = CASES.iter().filter(chosen).collect();
+    say("starting the servers");
+    let stack = Stack::start(&cases)?;
+    let rounds = usize::from(options.rounds);
+    let measured = measure::all(&stack, &cases, rounds, options.seconds)?;
+    let log = stack.envoy.log();
+    ensure!(log.trim().is_empty(), "Envoy complained during the run:\n{log}");
+    drop(stack);
+
+    println!("{}", report::text(&measured));
+    let verdicts = targets::judge(&measured);
+    for verdict in &verdicts {
+        println!("{}", verdict.line());
+    }
+    if options.record {
+        let run = record::Run { rounds, seconds: options.seconds, load_average };
+        record::write(run, &measured, &verdicts)?;
+        say(&format!("recorded in {}", record::path().display()));
+    }
+    Ok(if verdicts.iter().any(Verdict::fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Tells on stderr what is going on.
+fn say(what: &str) {
+    eprintln!("bench: {what}");
 }

@@ -60,7 +60,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Demo(options) => return demo::run(&options),
         Command::Test(options) => return Ok(test::run(&options)),
-        Command::Bench(options) => bench::run(options)?,
+        Command::Bench(options) => return bench::run(&options),
     }
     Ok(ExitCode::SUCCESS)
 }

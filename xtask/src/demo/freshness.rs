@@ -11,9 +11,9 @@ use super::check::Check;
 use super::mix;
 use super::stack::Stack;
 
-const WRITES: u32 = 60;
+const WRITES: u32 = 40;
 const READERS: usize = 4;
-const FILLERS: usize = 6;
+const FILLERS: usize = 3;
 /// What a new item changes: it is the newest, has the category `backend` and the tag `api`, and is counted.
 const CHANGED: [&str; 3] = ["/api/items", "/api/items?category=backend", "/api/items?tag=api"];
 

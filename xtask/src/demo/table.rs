@@ -3,49 +3,68 @@
 use super::measure::{Phase, Row};
 use super::mix::Endpoint;
 
-/// How a figure of a row is shown.
-type Format = fn(&Row) -> String;
+/// A figure, shown for several phases side by side.
+struct Figure {
+    title: &'static str,
+    width: usize,
+    phases: &'static [&'static str],
+    show: fn(&Row) -> String,
+}
+
+const ALL: &[&str] = &["direct", "cold", "warm"];
+
+/// The API itself neither caches nor compresses, and compression is the same cold and warm.
+const FIGURES: [Figure; 6] = [
+    Figure { title: "p50 ms", width: 6, phases: ALL, show: |row| milliseconds(row.p50_ms) },
+    Figure { title: "p99 ms", width: 6, phases: ALL, show: |row| milliseconds(row.p99_ms) },
+    Figure { title: "requests/s", width: 6, phases: ALL, show: |row| rate(row.rate) },
+    Figure { title: "bytes on the wire", width: 6, phases: ALL, show: |row| format!("{:.0}", row.bytes) },
+    Figure { title: "cache hits", width: 5, phases: &["cold", "warm"], show: |row| percent(row.hits) },
+    Figure { title: "gzip", width: 5, phases: &["warm"], show: |row| format!("{:.1}×", row.compression) },
+];
 
 /// Prints a row an endpoint and one for all, each figure for the phases side by side.
 pub fn print(phases: &[Phase], clients: u32) {
-    let groups: [(&str, usize, Format); 6] = [
-        ("p50 ms", 8, |row| milliseconds(row.p50_ms)),
-        ("p99 ms", 8, |row| milliseconds(row.p99_ms)),
-        ("requests/s", 8, |row| format!("{:.*}", usize::from(row.rate < 10.0), row.rate)),
-        ("bytes/response", 8, |row| format!("{:.0}", row.bytes)),
-        ("cache hits", 7, |row| format!("{:.0} %", row.hits * 100.0)),
-        ("compressed", 7, |row| format!("{:.1} ×", row.compression)),
-    ];
-    let labels = Endpoint::ALL.map(Endpoint::label);
-    let first = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-
-    println!("\n{clients} clients, the same mix of requests straight to the API and through Envoy\n");
-    let mut heads = [format!("{:first$}", ""), format!("{:first$}", "")];
-    for (title, width, _) in &groups {
-        heads[0] += &format!("  {title:^span$}", span = (width + 1) * phases.len() - 1);
-        let names: Vec<String> = phases.iter().map(|phase| format!("{:>width$}", phase.name)).collect();
-        heads[1] += &format!("  {}", names.join(" "));
+    let first = Endpoint::ALL.iter().map(|endpoint| endpoint.label().chars().count()).max().unwrap_or(0);
+    let (mut titles, mut names) = (format!("{:first$}", ""), format!("{:first$}", ""));
+    for Figure { title, width, phases, .. } in &FIGURES {
+        titles += &format!("  {title:^span$}", span = (width + 1) * phases.len() - 1);
+        let cells: Vec<String> = phases.iter().map(|name| format!("{name:>width$}")).collect();
+        names += &format!("  {}", cells.join(" "));
     }
-    println!("{}\n{}", heads[0], heads[1]);
-    println!("{}", "─".repeat(heads[1].chars().count()));
-    let line = |label: &str, row_of: &dyn Fn(&Phase) -> Row| {
-        let mut line = format!("{label:first$}");
-        for (_, width, format) in &groups {
-            let cells = phases.iter().map(row_of).map(|row| cell(&row, *format));
-            let cells: Vec<String> = cells.map(|cell| format!("{cell:>width$}")).collect();
-            line += &format!("  {}", cells.join(" "));
-        }
-        println!("{line}");
-    };
+    let rule = "─".repeat(names.chars().count());
+    println!(
+        "\n{clients} clients, the same mix of requests straight to the API (direct) and through Envoy (cold, warm)\n"
+    );
+    println!("{titles}\n{names}\n{rule}");
     for endpoint in Endpoint::ALL {
-        line(endpoint.label(), &|phase| phase.row(endpoint));
+        println!("{}", line(endpoint.label(), first, phases, |phase| phase.row(endpoint)));
     }
-    println!("{}", "─".repeat(heads[1].chars().count()));
-    line("all", &|phase| phase.total());
+    println!("{rule}\n{}", line("all", first, phases, Phase::total));
 }
 
-fn cell(row: &Row, format: Format) -> String {
-    if row.count == 0 { "–".to_owned() } else { format(row) }
+fn line(label: &str, first: usize, phases: &[Phase], row_of: impl Fn(&Phase) -> Row) -> String {
+    let mut line = format!("{label:first$}");
+    for figure in &FIGURES {
+        let shown = phases.iter().filter(|phase| figure.phases.contains(&phase.name));
+        let cells =
+            shown.map(|phase| format!("{:>width$}", cell(&row_of(phase), figure.show), width = figure.width));
+        line += &format!("  {}", cells.collect::<Vec<_>>().join(" "));
+    }
+    line
+}
+
+fn cell(row: &Row, show: fn(&Row) -> String) -> String {
+    if row.count == 0 { "–".to_owned() } else { show(row) }
+}
+
+fn rate(value: f64) -> String {
+    let digits = if value < 1.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$}")
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0}%", share * 100.0)
 }
 
 fn milliseconds(value: f64) -> String {

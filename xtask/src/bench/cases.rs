@@ -1,0 +1,300 @@
+//! What is measured: each case as data.
+
+/// One thing to measure: what stands in the proxy, what is asked of it, and what shows that it is what it claims.
+#[derive(Debug)]
+pub struct Case {
+    /// Its name, by which `--only` chooses it; the listener's too.
+    pub name: &'static str,
+    /// What it is, for people.
+    pub what: &'static str,
+    /// What answers.
+    pub proxy: Proxy,
+    /// The origin's resource that is asked for.
+    pub resource: Resource,
+    /// The body that has to come.
+    pub size: Size,
+    /// Whether clients ask for gzip, and get it.
+    pub gzip: bool,
+    /// Whether each request is for another URL.
+    pub new_urls: bool,
+    /// Whether requests reach the origin: all or none.
+    pub from_origin: bool,
+    /// The counter that has to grow with the requests.
+    pub evidence: Option<Evidence>,
+}
+
+/// What answers a case's requests.
+#[derive(Debug, Clone, Copy)]
+pub enum Proxy {
+    /// Envoy, with these filters on the way to the origin.
+    Envoy(&'static [Filter]),
+    /// Envoy, with these filters before an answer that Envoy's own configuration holds.
+    EnvoyDirect(&'static [Filter]),
+    /// nginx with its `proxy_cache`.
+    NginxCache,
+}
+
+/// A filter in Envoy.
+#[derive(Debug, Clone, Copy)]
+pub enum Filter {
+    /// Slipstream's request-metrics.
+    RequestMetrics,
+    /// Slipstream's response-cache.
+    ResponseCache {
+        /// Whether it may keep responses in its VM.
+        l1: bool,
+        /// Where its second level is.
+        companion: Store,
+    },
+    /// Slipstream's compression.
+    Compression,
+    /// Envoy's `envoy.filters.http.compressor` with gzip.
+    EnvoyCompressor,
+    /// Envoy's `envoy.filters.http.cache`.
+    EnvoyCache,
+    /// Envoy's `envoy.filters.http.cache_v2`.
+    EnvoyCacheV2,
+}
+
+/// Where the companion stores.
+#[derive(Debug, Clone, Copy)]
+pub enum Store {
+    /// In its own memory.
+    Embedded,
+    /// In Redis.
+    Redis,
+}
+
+/// What the origin says of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// Nothing.
+    Plain,
+    /// That it may be stored.
+    Storable,
+    /// That it may not.
+    NoStore,
+}
+
+/// About how long a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// 2,000 bytes.
+    Kb2,
+    /// 20,000 bytes.
+    Kb20,
+    /// 50,000 bytes.
+    Kb50,
+}
+
+/// A counter, and the label that tells which of it is meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence {
+    /// The counter's name.
+    pub counter: &'static str,
+    /// One of its labels.
+    pub label: &'static str,
+    /// That label's value.
+    pub value: &'static str,
+}
+
+const fn lookups(outcome: &'static str) -> Option<Evidence> {
+    Some(Evidence { counter: "slipstream_cache_lookups_total", label: "outcome", value: outcome })
+}
+
+const fn requests(service: &'static str) -> Option<Evidence> {
+    Some(Evidence { counter: "http_requests_total", label: "service", value: service })
+}
+
+const fn compressed(service: &'static str) -> Option<Evidence> {
+    Some(Evidence { counter: "slipstream_compression_total", label: "service", value: service })
+}
+
+const CACHE: Filter = Filter::ResponseCache { l1: true, companion: Store::Embedded };
+const EMBEDDED: Filter = Filter::ResponseCache { l1: false, companion: Store::Embedded };
+const REDIS: Filter = Filter::ResponseCache { l1: false, companion: Store::Redis };
+
+/// Proxying 2 kB without a filter; the other cases say how they differ from it.
+const PLAIN: Case = Case {
+    name: "plain",
+    what: "Envoy proxying, no filter",
+    proxy: Proxy::Envoy(&[]),
+    resource: Resource::Plain,
+    size: Size::Kb2,
+    gzip: false,
+    new_urls: false,
+    from_origin: true,
+    evidence: None,
+};
+
+const HIT: Case = Case { resource: Resource::Storable, from_origin: false, ..PLAIN };
+
+/// All of them. Those that are compared stand close to each other, and so are measured soon after each other.
+pub const CASES: [Case; 17] = [
+    PLAIN,
+    Case {
+        name: "metrics",
+        what: "`plain` behind request-metrics",
+        proxy: Proxy::Envoy(&[Filter::RequestMetrics]),
+        evidence: requests("metrics"),
+        ..PLAIN
+    },
+    Case {
+        name: "l2-embedded",
+        what: "response-cache, hit at the companion, embedded store",
+        proxy: Proxy::Envoy(&[EMBEDDED]),
+        evidence: lookups("l2"),
+        ..HIT
+    },
+    Case {
+        name: "l2-redis",
+        what: "response-cache, hit at the companion, Redis",
+        proxy: Proxy::Envoy(&[REDIS]),
+        evidence: lookups("l2"),
+        ..HIT
+    },
+    Case {
+        name: "miss",
+        what: "response-cache, miss that is stored, a new URL each time",
+        proxy: Proxy::Envoy(&[CACHE]),
+        resource: Resource::Storable,
+        new_urls: true,
+        evidence: lookups("miss"),
+        ..PLAIN
+    },
+    Case {
+        name: "uncacheable",
+        what: "response-cache, miss that may not be stored (`no-store`)",
+        proxy: Proxy::Envoy(&[CACHE]),
+        resource: Resource::NoStore,
+        evidence: lookups("miss"),
+        ..PLAIN
+    },
+    Case { name: "nginx-cache", what: "nginx `proxy_cache`, hit", proxy: Proxy::NginxCache, ..HIT },
+    Case {
+        name: "metrics-direct",
+        what: "`direct` behind request-metrics",
+        proxy: Proxy::EnvoyDirect(&[Filter::RequestMetrics]),
+        evidence: requests("metrics-direct"),
+        ..HIT
+    },
+    Case { name: "direct", what: "Envoy `direct_response`", proxy: Proxy::EnvoyDirect(&[]), ..HIT },
+    Case {
+        name: "l1",
+        what: "response-cache, hit in the VM",
+        proxy: Proxy::Envoy(&[CACHE]),
+        evidence: lookups("l1"),
+        ..HIT
+    },
+    Case {
+        name: "envoy-cache",
+        what: "`envoy.filters.http.cache`, simple cache, hit",
+        proxy: Proxy::Envoy(&[Filter::EnvoyCache]),
+        ..HIT
+    },
+    Case {
+        name: "envoy-cache-v2",
+        what: "`envoy.filters.http.cache_v2`, simple cache, hit",
+        proxy: Proxy::Envoy(&[Filter::EnvoyCacheV2]),
+        ..HIT
+    },
+    Case {
+        name: "gzip-wasm-20k",
+        what: "compression, gzip level 6",
+        proxy: Proxy::Envoy(&[Filter::Compression]),
+        size: Size::Kb20,
+        gzip: true,
+        evidence: compressed("gzip-wasm-20k"),
+        ..PLAIN
+    },
+    Case {
+        name: "gzip-native-20k",
+        what: "`envoy.filters.http.compressor`, gzip level 6",
+        proxy: Proxy::Envoy(&[Filter::EnvoyCompressor]),
+        size: Size::Kb20,
+        gzip: true,
+        ..PLAIN
+    },
+    Case {
+        name: "gzip-wasm-50k",
+        what: "compression, gzip level 6",
+        proxy: Proxy::Envoy(&[Filter::Compression]),
+        size: Size::Kb50,
+        gzip: true,
+        evidence: compressed("gzip-wasm-50k"),
+        ..PLAIN
+    },
+    Case {
+        name: "gzip-native-50k",
+        what: "`envoy.filters.http.compressor`, gzip level 6",
+        proxy: Proxy::Envoy(&[Filter::EnvoyCompressor]),
+        size: Size::Kb50,
+        gzip: true,
+        ..PLAIN
+    },
+    Case {
+        name: "all",
+        what: "request-metrics, response-cache and compression, hit in the VM, stored as gzip",
+        proxy: Proxy::Envoy(&[Filter::RequestMetrics, CACHE, Filter::Compression]),
+        size: Size::Kb20,
+        gzip: true,
+        evidence: lookups("l1"),
+        ..HIT
+    },
+];
+
+/// The case of this name; the error says which there are.
+pub fn parse(name: &str) -> Result<&'static Case, String> {
+    let found = CASES.iter().find(|case| case.name == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+impl Case {
+    /// The path that is asked for.
+    pub fn path(&self) -> String {
+        format!("{}{}", self.resource.folder(), self.size.file())
+    }
+
+    /// Whether a cache of ours answers, which says so in `X-Cache`.
+    pub fn is_our_hit(&self) -> bool {
+        let Proxy::Envoy(filters) = self.proxy else { return false };
+        !self.from_origin && filters.iter().any(|filter| matches!(filter, Filter::ResponseCache { .. }))
+    }
+}
+
+impl Resource {
+    /// Where the origin has it.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Resource::Plain => "/plain/",
+            Resource::Storable => "/storable/",
+            Resource::NoStore => "/no-store/",
+        }
+    }
+}
+
+impl Size {
+    /// All of them.
+    pub const ALL: [Size; 3] = [Size::Kb2, Size::Kb20, Size::Kb50];
+
+    /// The bytes that the body has at most; it has nearly as many.
+    pub fn bytes(self) -> usize {
+        match self {
+            Size::Kb2 => 2_000,
+            Size::Kb20 => 20_000,
+            Size::Kb50 => 50_000,
+        }
+    }
+
+    /// The file's name at the origin.
+    pub fn file(self) -> &'static str {
+        match self {
+            Size::Kb2 => "2k.json",
+            Size::Kb20 => "20k.json",
+            Size::Kb50 => "50k.json",
+        }
+    }
+}

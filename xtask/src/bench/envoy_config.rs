@@ -1,0 +1,188 @@
+//! Envoy's bootstrap: a listener for each case, all in one process.
+
+use serde_json::{Value, json};
+use testbed::artifacts;
+
+use anyhow::Result;
+
+use super::cases::{Case, Filter, Proxy, Store};
+
+/// Where what Envoy talks to is.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// The origin.
+    pub origin: u16,
+    /// The companion that stores in its own memory.
+    pub embedded: u16,
+    /// The companion that stores in Redis.
+    pub redis: u16,
+}
+
+const ORIGIN: &str = "origin";
+const COMPANION_EMBEDDED: &str = "companion-embedded";
+const COMPANION_REDIS: &str = "companion-redis";
+/// The labels that Slipstream's metrics carry in their names, as in the shipped configuration.
+const LABELS: [&str; 7] = ["service", "route", "method", "status", "outcome", "reason", "le"];
+const BUFFER_BYTES: u64 = 1 << 20;
+
+/// The bootstrap for these cases, as JSON, which is YAML too. `direct_file` holds the body of direct responses.
+pub fn bootstrap(cases: &[&Case], ports: Ports, direct_file: &str) -> Result<String> {
+    let listeners: Vec<Value> =
+        cases.iter().filter_map(|case| listener(case, direct_file).transpose()).collect::<Result<_>>()?;
+    let tag = |label: &&str| json!({ "tag_name": label, "regex": format!("({label}=\\.=(.*?);\\.;)") });
+    let bootstrap = json!({
+        "admin": { "address": loopback(0) },
+        "stats_config": { "stats_tags": LABELS.iter().map(tag).collect::<Vec<_>>() },
+        "static_resources": {
+            "listeners": listeners,
+            "clusters": [
+                cluster(ORIGIN, ports.origin),
+                cluster(COMPANION_EMBEDDED, ports.embedded),
+                cluster(COMPANION_REDIS, ports.redis),
+            ],
+        },
+    });
+    Ok(bootstrap.to_string())
+}
+
+/// None for what Envoy has no part in.
+fn listener(case: &Case, direct_file: &str) -> Result<Option<Value>> {
+    let (filters, route) = match case.proxy {
+        Proxy::NginxCache => return Ok(None),
+        Proxy::Envoy(filters) => {
+            (filters, json!({ "name": "all", "match": { "prefix": "/" }, "route": { "cluster": ORIGIN } }))
+        }
+        Proxy::EnvoyDirect(filters) => (filters, direct(direct_file)),
+    };
+    let mut http_filters: Vec<Value> =
+        filters.iter().map(|filter| http_filter(*filter, case.name)).collect::<Result<_>>()?;
+    http_filters.push(extension("envoy.filters.http.router", "filters.http.router.v3.Router", json!({})));
+    let manager = json!({
+        "stat_prefix": case.name,
+        "use_remote_address": true,
+        "normalize_path": true,
+        "merge_slashes": true,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+        "stream_idle_timeout": "60s",
+        "request_headers_timeout": "10s",
+        "route_config": {
+            "name": case.name,
+            "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [route] }],
+        },
+        "http_filters": http_filters,
+    });
+    Ok(Some(json!({
+        "name": case.name,
+        "address": loopback(0),
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        "filter_chains": [{ "filters": [extension(
+            "envoy.filters.network.http_connection_manager",
+            "filters.network.http_connection_manager.v3.HttpConnectionManager",
+            manager,
+        )] }],
+    })))
+}
+
+fn direct(file: &str) -> Value {
+    json!({
+        "name": "all",
+        "match": { "prefix": "/" },
+        "direct_response": { "status": 200, "body": { "filename": file } },
+        "response_headers_to_add": [{
+            "header": { "key": "content-type", "value": "application/json" },
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }],
+    })
+}
+
+fn http_filter(filter: Filter, case: &str) -> Result<Value> {
+    Ok(match filter {
+        Filter::RequestMetrics => wasm("request-metrics", case, json!({ "service": case }))?,
+        Filter::ResponseCache { l1, companion } => {
+            let cluster = match companion {
+                Store::Embedded => COMPANION_EMBEDDED,
+                Store::Redis => COMPANION_REDIS,
+            };
+            let l1_bytes = if l1 { 64 << 20 } else { 0 };
+            let configuration = json!({
+                "service": case,
+                "companion": { "cluster": cluster },
+                "l1": { "max_bytes": l1_bytes },
+            });
+            wasm("response-cache", case, configuration)?
+        }
+        Filter::Compression => {
+            wasm("compression", case, json!({ "service": case, "level": 6, "min_bytes": 1_024 }))?
+        }
+        Filter::EnvoyCompressor => {
+            let gzip = json!({
+                "compression_level": "COMPRESSION_LEVEL_6",
+                "window_bits": 15,
+                "memory_level": 8,
+                "chunk_size": 65_536,
+            });
+            let library = extension("gzip", "compression.gzip.compressor.v3.Gzip", gzip);
+            let config = json!({ "compressor_library": library });
+            extension("envoy.filters.http.compressor", "filters.http.compressor.v3.Compressor", config)
+        }
+        Filter::EnvoyCache => envoy_cache(
+            "envoy.filters.http.cache",
+            "filters.http.cache.v3.CacheConfig",
+            "http.cache.simple_http_cache.v3.SimpleHttpCacheConfig",
+        ),
+        Filter::EnvoyCacheV2 => envoy_cache(
+            "envoy.filters.http.cache_v2",
+            "filters.http.cache_v2.v3.CacheV2Config",
+            "http.cache_v2.simple_http_cache.v3.SimpleHttpCacheV2Config",
+        ),
+    })
+}
+
+fn envoy_cache(name: &str, filter_type: &str, storage_type: &str) -> Value {
+    extension(name, filter_type, json!({ "typed_config": { "@type": type_url(storage_type) } }))
+}
+
+/// One of ours, with a VM of its own, so that no case finds what another has left there.
+fn wasm(filter: &str, case: &str, configuration: Value) -> Result<Value> {
+    let file = artifacts::filter(filter)?.display().to_string();
+    let config = json!({
+        "name": filter,
+        "root_id": filter,
+        "failure_policy": "FAIL_RELOAD",
+        "allow_on_headers_stop_iteration": true,
+        "vm_config": {
+            "vm_id": format!("{case}-{filter}"),
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": { "local": { "filename": file } },
+        },
+        "configuration": { "@type": "type.googleapis.com/google.protobuf.Struct", "value": configuration },
+    });
+    Ok(extension(&format!("slipstream.{filter}"), "filters.http.wasm.v3.Wasm", json!({ "config": config })))
+}
+
+fn cluster(name: &str, port: u16) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "per_connection_buffer_limit_bytes": 2 * BUFFER_BYTES,
+        "circuit_breakers": { "thresholds": [{ "max_connections": 256, "max_pending_requests": 1_024, "max_requests": 1_024 }] },
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": loopback(port) } }] }],
+        },
+    })
+}
+
+fn extension(name: &str, type_name: &str, mut config: Value) -> Value {
+    config["@type"] = type_url(type_name).into();
+    json!({ "name": name, "typed_config": config })
+}
+
+fn type_url(type_name: &str) -> String {
+    format!("type.googleapis.com/envoy.extensions.{type_name}")
+}
+
+fn loopback(port: u16) -> Value {
+    json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
+}

@@ -1,0 +1,142 @@
+//! The record in `docs/BENCHMARKS.md`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use testbed::{Tool, workspace_root};
+
+use super::load::CONNECTIONS;
+use super::measure::Measured;
+use super::report;
+use super::targets::Verdict;
+
+const BEGIN: &str = "<!-- recorded by cargo xtask bench: begin -->\n";
+const END: &str = "<!-- recorded by cargo xtask bench: end -->\n";
+
+/// How the run was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// Rounds.
+    pub rounds: usize,
+    /// Seconds that each case had in each round.
+    pub seconds: u64,
+    /// How many programs wanted a processor, on average over the minute before the run.
+    pub load_average: f64,
+}
+
+/// Where the record is.
+pub fn path() -> PathBuf {
+    workspace_root().join("docs/BENCHMARKS.md")
+}
+
+/// Replaces what stands between the markers.
+pub fn write(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<()> {
+    let path = path();
+    let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let page = replace(&page, &render(run, measured, verdicts)?)
+        .with_context(|| format!("{} lacks the markers {BEGIN:?} and {END:?}", path.display()))?;
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn replace(page: &str, record: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}{record}{END}{after}"))
+}
+
+fn render(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<String> {
+    let waited = measured.iter().flat_map(|measured| &measured.samples).map(|sample| sample.waited);
+    let waited = waited.fold(0.0, f64::max) * 100.0;
+    let mut text = format!(
+        "{date}, commit {commit}: `cargo xtask bench --rounds {rounds} --seconds {seconds}`\n\n\
+         - {cpu}, {cores} processors; Linux {kernel}; load average before {load:.2}\n\
+         - {envoy}; {nginx}; {wrk}, {CONNECTIONS} connections; {redis}\n\
+         - The proxy waited for its processor {waited:.1} % of its running time, in the worst round of all\n\n",
+        date = said("date", &["-u", "+%Y-%m-%d"])?,
+        commit = said("git", &["describe", "--always", "--dirty"])?,
+        rounds = run.rounds,
+        seconds = run.seconds,
+        cpu = cpu_model()?,
+        cores = std::thread::available_parallelism()?,
+        kernel = read(Path::new("/proc/sys/kernel/osrelease"))?.trim(),
+        load = run.load_average,
+        envoy = envoy_version()?,
+        nginx = said(Tool::Nginx.path()?, &["-v"])?.replace("nginx version: ", ""),
+        wrk = wrk_version()?,
+        redis = redis_version()?,
+    );
+    text += &report::markdown(measured);
+    text += "\nCPU time per request, but for sizes; the median of the rounds' own ratios or differences:\n\n";
+    for verdict in verdicts {
+        text += &format!("- {}\n", verdict.line());
+    }
+    Ok(text)
+}
+
+/// The load average over the last minute.
+pub fn load_average() -> Result<f64> {
+    let text = read(Path::new("/proc/loadavg"))?;
+    let first = text.split_whitespace().next().and_then(|first| first.parse().ok());
+    first.with_context(|| format!("/proc/loadavg holds {text:?}"))
+}
+
+fn cpu_model() -> Result<String> {
+    let text = read(Path::new("/proc/cpuinfo"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("model name"));
+    Ok(line.map_or("unknown processor", |line| line.trim_start_matches([' ', '\t', ':'])).to_owned())
+}
+
+fn envoy_version() -> Result<String> {
+    // envoy  version: COMMIT/VERSION/Clean/RELEASE/BoringSSL
+    let said = said(Tool::Envoy.path()?, &["--version"])?;
+    let version = said.split('/').nth(1).with_context(|| format!("envoy --version says {said:?}"))?;
+    Ok(format!("Envoy {version}"))
+}
+
+fn wrk_version() -> Result<String> {
+    // wrk has no call for its version alone, and fails after having printed it.
+    let said = said(Tool::Wrk.path()?, &["-v"])?;
+    Ok(said.split(" [").next().unwrap_or(&said).to_owned())
+}
+
+fn redis_version() -> Result<String> {
+    // Redis server v=7.0.15 sha=…
+    let said = said(Tool::RedisServer.path()?, &["--version"])?;
+    let version = said.split("v=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    Ok(format!("Redis {}", version.unwrap_or("of unknown version")))
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The first line that a program prints.
+fn said(program: impl AsRef<Path>, arguments: &[&str]) -> Result<String> {
+    let program = program.as_ref();
+    let output = Command::new(program).args(arguments).current_dir(workspace_root()).output();
+    let output = output.with_context(|| format!("cannot run {}", program.display()))?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    line.map(str::to_owned).with_context(|| format!("{} {arguments:?} said nothing", program.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_markers_changes() {
+        let page = format!("# Title\n{BEGIN}old\n{END}prose\n");
+        assert_eq!(replace(&page, "new\n"), Some(format!("# Title\n{BEGIN}new\n{END}prose\n")));
+        assert_eq!(replace("# Title\n", "new\n"), None);
+    }
+
+    #[test]
+    fn the_page_has_its_markers() {
+        let page = fs::read_to_string(path()).unwrap();
+        assert!(replace(&page, "").is_some());
+    }
+}
