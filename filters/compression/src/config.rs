@@ -12,11 +12,9 @@ pub struct Config {
     pub service: Option<String>,
     /// gzip's level, 1 (fast) to 9 (small). 6 unless set.
     pub level: u32,
-    /// What is compressed. 1,024 bytes to 1 MiB of text and JSON unless set.
+    /// What is compressed. 1,024 bytes to 1 MiB of text and JSON unless set; 1 MiB is what Envoy buffers unless told
+    /// otherwise.
     pub policy: compression_policy::Config,
-    /// Bytes that one VM (a worker thread's) holds of all responses together, 32 MiB unless set. What comes when that
-    /// is used up is sent as it is.
-    pub max_held_bytes: usize,
     /// Label sets of each group of metrics; what exceeds them is counted as `other`. 1,000 unless set.
     pub max_label_sets: usize,
 }
@@ -42,7 +40,6 @@ struct Raw {
     level: u64,
     min_bytes: u64,
     max_bytes: u64,
-    max_held_bytes: u64,
     max_label_sets: u64,
     content_types: Option<Vec<String>>,
 }
@@ -54,7 +51,6 @@ impl Default for Raw {
             level: 6,
             min_bytes: 1_024,
             max_bytes: 1 << 20,
-            max_held_bytes: 32 << 20,
             max_label_sets: 1_000,
             content_types: None,
         }
@@ -63,8 +59,6 @@ impl Default for Raw {
 
 /// The longest body that may be configured. A body is compressed at a stroke: 16 MiB block a worker for about 60 ms.
 const MAX_BYTES: u64 = 16 << 20;
-/// Linear memory ends at 4 GiB.
-const MAX_HELD_BYTES: u64 = 1 << 30;
 
 impl Config {
     /// Reads the plugin's configuration, JSON.
@@ -86,8 +80,6 @@ impl Config {
             service: raw.service,
             level,
             policy: compression_policy::Config { min_bytes, max_bytes, types },
-            max_held_bytes: within("max_held_bytes", raw.max_held_bytes, max_bytes..=MAX_HELD_BYTES)?
-                as usize,
             max_label_sets: within("max_label_sets", raw.max_label_sets, 1..=100_000)? as usize,
         })
     }
@@ -115,12 +107,11 @@ mod tests {
 
     #[test]
     fn all_fields() {
-        let json =
-            br#"{"service": "shop", "level": 9, "min_bytes": 10, "max_bytes": 20, "max_held_bytes": 30,
+        let json = br#"{"service": "shop", "level": 9, "min_bytes": 10, "max_bytes": 20,
             "max_label_sets": 5, "content_types": ["text/plain"]}"#;
         let config = Config::parse(json).unwrap();
         assert_eq!(config.service.as_deref(), Some("shop"));
-        assert_eq!((config.level, config.max_held_bytes, config.max_label_sets), (9, 30, 5));
+        assert_eq!((config.level, config.max_label_sets), (9, 5));
         assert_eq!((config.policy.min_bytes, config.policy.max_bytes), (10, 20));
         assert!(config.policy.types.contains(b"text/plain") && !config.policy.types.contains(b"text/html"));
     }
@@ -137,7 +128,6 @@ mod tests {
             (r#"{"min_bytes": 11, "max_bytes": 10}"#, "min_bytes", "is 11, expected 1 to 10"),
             (r#"{"max_bytes": -1}"#, "max_bytes", "invalid value: integer `-1`"),
             (r#"{"max_bytes": 16777217}"#, "max_bytes", "expected 1 to 16777216"),
-            (r#"{"max_held_bytes": 1}"#, "max_held_bytes", "expected 1048576 to"),
             (r#"{"max_label_sets": 0}"#, "max_label_sets", "is 0"),
             (
                 r#"{"content_types": ["text/*", "json"]}"#,

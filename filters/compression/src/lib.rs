@@ -1,12 +1,13 @@
 //! The Envoy filter that compresses responses with gzip.
 //!
-//! It holds a response that is worth compressing until all of its body is there, so that the headers can tell its
-//! size, and takes the pieces out of Envoy as they come, so that Envoy's buffer limits do not matter. Whatever goes
-//! wrong, the response is sent as the service made it.
+//! It pauses a response that is worth compressing until Envoy holds all of its body, so that the headers can tell its
+//! size. Whatever goes wrong, the response is sent as the service made it.
 //!
-//! Envoy must load it with `allow_on_headers_stop_iteration: true`.
+//! Envoy must load it with `allow_on_headers_stop_iteration: true`, and its buffers must have room, because Envoy
+//! answers 500 where what a filter pauses exceeds the listener's `per_connection_buffer_limit_bytes`. That must be at
+//! least `max_bytes`, for bodies that announce their length; those that do not overshoot by what comes at once from the
+//! service, so there it must also have room for the cluster's `per_connection_buffer_limit_bytes` and 128 KiB.
 
-mod budget;
 mod config;
 mod gzip;
 mod headers;

@@ -1,6 +1,5 @@
 //! The filter as configured: what a VM's streams share.
 
-use crate::budget::Budget;
 use crate::config::{Config, RouteSettings};
 use crate::gzip::Gzip;
 use crate::metrics::Counted;
@@ -14,7 +13,6 @@ pub struct Compression {
     pub(crate) config: Config,
     pub(crate) gzip: RefCell<Gzip>,
     pub(crate) routes: Routes<RouteSettings>,
-    pub(crate) budget: Rc<Budget>,
     counted: RefCell<Counted>,
 }
 
@@ -47,7 +45,6 @@ impl Plugin for Compression {
         Ok(Compression {
             gzip: RefCell::new(Gzip::new(config.level)),
             routes: Routes::new("slipstream.compression"),
-            budget: Budget::new(config.max_held_bytes),
             counted: RefCell::new(Counted::new(config.max_label_sets)),
             config,
         })

@@ -1,13 +1,11 @@
 //! One request and its response.
 
-use crate::budget::Share;
 use crate::config::RouteSettings;
-use crate::gzip::Gzip;
 use crate::headers;
 use crate::plugin::Compression;
-use compression_policy::{Config, Framing, Request, Response, Skip, compressed, decide, not_modified, vary};
+use compression_policy::{Framing, Request, Response, Skip, compressed, decide, not_modified, vary};
 use http_semantics::Fields;
-use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, Stream, error, now_ms};
+use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, Stream, now_ms};
 use std::mem::take;
 use std::rc::Rc;
 
@@ -28,16 +26,12 @@ enum State {
     Holding(Holding),
 }
 
-/// A response that waits for the rest of its body.
+/// A response that waits for the rest of its body, which the host holds.
 struct Holding {
     head: Headers,
     route: Rc<Route<RouteSettings>>,
-    /// Its length as announced, in bytes; 0 if it is not known.
-    announced: usize,
-    body: Vec<u8>,
-    /// How much of `body` has been taken out of the host.
-    taken: usize,
-    share: Share,
+    /// Bytes that the host holds.
+    held: usize,
 }
 
 /// Why a response that was held is sent as it is.
@@ -46,8 +40,6 @@ enum Quit {
     Skip(Skip),
     /// Its compressed form is not smaller.
     NotSmaller,
-    /// The VM's budget is used up.
-    Memory,
     /// The host refused a call.
     Host,
 }
@@ -63,7 +55,6 @@ impl Quit {
         match self {
             Quit::Skip(skip) => skip.as_str(),
             Quit::NotSmaller => "not_smaller",
-            Quit::Memory => "memory",
             Quit::Host => "host_error",
         }
     }
@@ -95,13 +86,7 @@ impl CompressionStream {
             }
             return Ok(None);
         }
-        let announced = response.length.unwrap_or(0) as usize;
-        let mut share = self.plugin.budget.share();
-        if !share.grow(announced) {
-            headers::apply(&head, vary(&head).as_slice())?;
-            return Ok(self.pass(&route, Quit::Memory.as_str()));
-        }
-        Ok(Some(Holding { head, route, announced, body: Vec::new(), taken: 0, share }))
+        Ok(Some(Holding { head, route, held: 0 }))
     }
 
     fn pass(&self, route: &Route<RouteSettings>, outcome: &str) -> Option<Holding> {
@@ -109,89 +94,40 @@ impl CompressionStream {
         None
     }
 
-    /// Goes on holding, or sends the response as it is.
-    fn hold(&mut self, mut holding: Holding, size: usize) -> Action {
-        match holding.take_out(size, &self.plugin.config.policy) {
-            Ok(()) => {
-                self.state = State::Holding(holding);
-                Action::Pause
-            }
-            Err(quit) => self.quit(&holding, &quit),
-        }
-    }
-
-    /// Sends the response, compressed or as it is. The host holds the last `size` bytes.
-    fn finish(&self, mut holding: Holding, size: usize, framing: Framing) -> Action {
-        let plugin = &self.plugin;
-        let compress = |holding: &mut Holding| {
-            holding.read(size, &plugin.config.policy)?;
-            holding.replace(&mut plugin.gzip.borrow_mut(), &plugin.config.policy, framing)
-        };
-        match compress(&mut holding) {
-            Ok(compressed) => {
-                plugin.count_compressed(&holding.route, holding.body.len(), compressed);
+    /// Sends what is held, compressed or as it is.
+    fn finish(&self, holding: &Holding, framing: Framing) -> Action {
+        match holding.compress(&self.plugin, framing) {
+            Ok((original, size)) => {
+                self.plugin.count_compressed(&holding.route, original, size);
                 Action::Continue
             }
-            Err(quit) => self.quit(&holding, &quit),
+            Err(quit) => self.quit(holding, &quit),
         }
     }
 
     fn quit(&self, holding: &Holding, quit: &Quit) -> Action {
         self.plugin.count(&holding.route, quit.as_str());
-        let taken = holding.body.get(..holding.taken).unwrap_or_default();
-        if !taken.is_empty() && Body::Response.prepend(taken).is_err() {
-            error("Envoy did not take back a response's body, which now lacks its beginning");
-        }
         let _ = headers::apply(&holding.head, vary(&holding.head).as_slice());
         Action::Continue
     }
 }
 
 impl Holding {
-    /// Reads the `size` bytes that the host holds.
-    fn read(&mut self, size: usize, policy: &Config) -> Result<(), Quit> {
-        let total = self.body.len().saturating_add(size);
-        if total as u64 > policy.max_bytes {
-            return Err(Quit::Skip(Skip::TooLarge));
-        }
-        if !self.share.grow(total) {
-            return Err(Quit::Memory);
-        }
-        if size > 0 {
-            let piece = Body::Response.read(size)?;
-            if self.body.is_empty() {
-                self.body = piece;
-            } else {
-                self.body.reserve(self.announced.saturating_sub(self.body.len()));
-                self.body.extend_from_slice(&piece);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the `size` bytes that the host holds out of it.
-    fn take_out(&mut self, size: usize, policy: &Config) -> Result<(), Quit> {
-        self.read(size, policy)?;
-        if size > 0 {
-            Body::Response.replace(b"")?;
-        }
-        self.taken = self.body.len();
-        Ok(())
-    }
-
-    /// Puts the compressed form into the place of what the host holds. Answers its size in bytes.
-    fn replace(&self, gzip: &mut Gzip, policy: &Config, framing: Framing) -> Result<usize, Quit> {
-        if (self.body.len() as u64) < policy.min_bytes {
+    /// Puts the compressed form into the place of what the host holds. Answers the sizes before and after.
+    fn compress(&self, plugin: &Compression, framing: Framing) -> Result<(usize, usize), Quit> {
+        if (self.held as u64) < plugin.config.policy.min_bytes {
             return Err(Quit::Skip(Skip::TooSmall));
         }
-        let bytes = gzip.compress(&self.body).ok_or(Quit::NotSmaller)?;
-        let changes = compressed(&self.head, self.body.len(), bytes.len(), framing);
+        let body = Body::Response.read(self.held)?;
+        let mut gzip = plugin.gzip.borrow_mut();
+        let bytes = gzip.compress(&body).ok_or(Quit::NotSmaller)?;
+        let changes = compressed(&self.head, body.len(), bytes.len(), framing);
         headers::apply(&self.head, &changes)?;
         if let Err(refused) = Body::Response.replace(bytes) {
             headers::undo(&self.head, &changes);
             return Err(refused.into());
         }
-        Ok(bytes.len())
+        Ok((body.len(), bytes.len()))
     }
 }
 
@@ -220,16 +156,21 @@ impl Stream for CompressionStream {
     }
 
     fn on_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        match take(&mut self.state) {
-            State::Holding(holding) if end_of_stream => self.finish(holding, size, Framing::Length),
-            State::Holding(holding) => self.hold(holding, size),
-            State::Idle | State::Asked(_) => Action::Continue,
+        let State::Holding(mut holding) = take(&mut self.state) else { return Action::Continue };
+        holding.held = size;
+        if size as u64 > self.plugin.config.policy.max_bytes {
+            return self.quit(&holding, &Quit::Skip(Skip::TooLarge));
         }
+        if end_of_stream {
+            return self.finish(&holding, Framing::Length);
+        }
+        self.state = State::Holding(holding);
+        Action::Pause
     }
 
     fn on_response_trailers(&mut self) -> Action {
         match take(&mut self.state) {
-            State::Holding(holding) => self.finish(holding, 0, Framing::Trailers),
+            State::Holding(holding) => self.finish(&holding, Framing::Trailers),
             State::Idle | State::Asked(_) => Action::Continue,
         }
     }

@@ -6,7 +6,7 @@ use slipstream_host::double::{self, Double, Fields, with};
 use slipstream_host::{Action, Property};
 use std::io::Read;
 
-const CONFIG: &str = r#"{"service": "shop", "max_bytes": 20000, "max_held_bytes": 30000}"#;
+const CONFIG: &str = r#"{"service": "shop", "max_bytes": 20000}"#;
 const REQUEST: &[(&str, &str)] = &[
     (":method", "GET"),
     (":authority", "shop.example"),
@@ -87,10 +87,9 @@ fn exchange(
         assert!(paused || action == Action::Continue, "what was let go is not held again");
         assert!(!(last && action == Action::Pause), "the last piece is let go");
         paused = action == Action::Pause;
-        if paused {
-            assert_eq!(double::response_body(), b"", "nothing is left in the host's buffer");
+        if !paused {
+            body.extend(double::response_body());
         }
-        body.extend(double::response_body());
     }
     if end == End::Trailers {
         assert_eq!(stream.response_trailers(), Action::Continue);
@@ -312,18 +311,14 @@ fn a_refused_call_harms_no_response() {
             stream.response_headers_bytes(&lines(&original), false);
             refuse(2);
             let mut received = Vec::new();
-            stream.response_body(&body[..2_000], false);
-            received.extend(double::response_body());
+            if stream.response_body(&body[..2_000], false) == Action::Continue {
+                received.extend(double::response_body());
+            }
             refuse(3);
             assert_eq!(stream.response_body(&body[2_000..], true), Action::Continue);
             received.extend(double::response_body());
             let received = Received { fields: double::response_fields(), body: received };
             let case = format!("{call} from step {after}");
-            if call == "set_buffer" && after == 3 {
-                // What was taken out cannot be put back; the length gives it away.
-                assert_eq!(received.field("content-length").as_deref(), Some("5000"), "{case}");
-                continue;
-            }
             assert!(received.decoded() == body, "{case}");
             let was_needed = match call {
                 "get_header_map_pairs" | "get_property" => after <= 1,
@@ -383,26 +378,6 @@ fn the_service_is_the_cluster_unless_configured() {
     filter.tick_after_ms(1_000);
     let name = "service=.=workspace;.;route=.=none;.;outcome=.=compressed;.;slipstream_compression_total";
     assert_eq!(double::metric(name), Some(1));
-}
-
-/// `max_held_bytes` is 30,000: one body of 20,000 is held, another is not, until the first is gone.
-#[test]
-fn what_all_streams_hold_is_bounded() {
-    let filter = filter();
-    let body = json(20_000);
-    let announced = [RESPONSE, &[("content-length", "20000")]].concat();
-    let mut first = filter.stream();
-    first.request(REQUEST, b"");
-    assert_eq!(first.response_headers(&announced, false), Action::Pause);
-    let second = exchange(&filter, REQUEST, fields(&announced), &[&body], End::LastPiece);
-    assert!(second.field("content-encoding").is_none() && second.body == body, "announced");
-    let third =
-        exchange(&filter, REQUEST, fields(RESPONSE), &[&body[..9_000], &body[9_000..]], End::LastPiece);
-    assert!(third.field("content-encoding").is_none() && third.body == body, "grown");
-    assert_eq!(outcome(&filter, "memory"), Some(2));
-    drop(first);
-    let fourth = exchange(&filter, REQUEST, fields(&announced), &[&body], End::LastPiece);
-    assert!(fourth.field("content-encoding").is_some() && fourth.decoded() == body);
 }
 
 #[test]

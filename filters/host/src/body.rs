@@ -25,12 +25,10 @@ impl Body {
         abi::buffer(self.id(), 0, max)
     }
 
-    /// Puts `bytes` before all that the host holds.
-    pub fn prepend(self, bytes: &[u8]) -> Result<(), HostError> {
-        abi::set_buffer(self.id(), 0, 0, bytes)
-    }
-
     /// Puts `bytes` in the place of all that the host holds.
+    ///
+    /// What a callback has paused must not grow past Envoy's buffer limit by this: Envoy would answer the stream with
+    /// 500 from within the call, and re-enter the VM.
     pub fn replace(self, bytes: &[u8]) -> Result<(), HostError> {
         abi::set_buffer(self.id(), 0, usize::MAX, bytes)
     }

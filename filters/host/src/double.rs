@@ -139,7 +139,7 @@ impl<P: Plugin> Double<P> {
 
     /// A new stream. One stream is current at a time: its headers are those of the host.
     pub fn stream(&self) -> DrivenStream<P::Stream> {
-        DrivenStream { stream: P::new_stream(&self.plugin, ContextId(2)) }
+        DrivenStream { stream: P::new_stream(&self.plugin, ContextId(2)), holds_response_body: false }
     }
 
     /// Lets time pass, then ticks.
@@ -158,6 +158,7 @@ impl<P: Plugin> Double<P> {
 /// A stream that a test drives.
 pub struct DrivenStream<S: Stream> {
     stream: S,
+    holds_response_body: bool,
 }
 
 impl<S: Stream> DrivenStream<S> {
@@ -189,10 +190,19 @@ impl<S: Stream> DrivenStream<S> {
         self.stream.on_response_headers(end_of_stream)
     }
 
-    /// Sends a piece of the response's body. The host holds just this piece.
+    /// Sends a piece of the response's body. The host holds this piece, and those before it that were paused.
     pub fn response_body(&mut self, piece: &[u8], end_of_stream: bool) -> Action {
-        with(|host| host.buffers.insert(BufferId::ResponseBody, piece.to_vec()));
-        self.stream.on_response_body(piece.len(), end_of_stream)
+        let held = with(|host| {
+            let held = host.buffers.entry(BufferId::ResponseBody).or_default();
+            if !self.holds_response_body {
+                held.clear();
+            }
+            held.extend_from_slice(piece);
+            held.len()
+        });
+        let action = self.stream.on_response_body(held, end_of_stream);
+        self.holds_response_body = action == Action::Pause;
+        action
     }
 
     /// Ends the response with trailers.

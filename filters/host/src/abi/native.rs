@@ -32,14 +32,11 @@ pub fn buffer(id: BufferId, start: usize, max: usize) -> Result<Vec<u8>, HostErr
     })
 }
 
-/// Replaces a buffer whole, or, where `size` is 0, puts data before what it holds; the double knows no other ways,
-/// and no filter needs one.
-pub fn set_buffer(id: BufferId, _start: usize, size: usize, data: &[u8]) -> Result<(), HostError> {
+/// Replaces a buffer whole; the double knows no other way, and no filter needs one.
+pub fn set_buffer(id: BufferId, _start: usize, _size: usize, data: &[u8]) -> Result<(), HostError> {
     with(|host| {
         host.may("set_buffer")?;
-        let buffer = host.buffers.entry(id).or_default();
-        let kept = if size == 0 { std::mem::take(buffer) } else { Vec::new() };
-        *buffer = [data, &kept].concat();
+        host.buffers.insert(id, data.to_vec());
         Ok(())
     })
 }
