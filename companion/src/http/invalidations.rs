@@ -8,7 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use cache_protocol::{InvalidationAck, InvalidationRequest, LogPage};
+use cache_protocol::{InvalidationAck, InvalidationRequest, LogPage, PollAnswer};
 use invalidation::{Position, Target};
 use serde::Deserialize;
 
@@ -104,9 +104,13 @@ pub(super) async fn poll(
         return failure(StatusCode::SERVICE_UNAVAILABLE, "too many followers");
     }
     // A poll that waits longer than a lease is answered when its lease is over.
-    let wait = Duration::from_millis(wait_ms).min(service.followers.lease());
+    let lease = service.followers.lease();
+    let wait = Duration::from_millis(wait_ms).min(lease);
     match next_page(&service, after, wait).await {
-        Ok(page) => json(StatusCode::OK, &page),
+        Ok(page) => {
+            let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+            json(StatusCode::OK, &PollAnswer { lease_ms, page })
+        }
         Err(error) => unavailable(&error),
     }
 }

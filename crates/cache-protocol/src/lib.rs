@@ -10,4 +10,4 @@ mod wire;
 
 pub use decode::{DecodeError, summary};
 pub use entry::{Entry, Summary};
-pub use messages::{ErrorBody, InvalidationAck, InvalidationRequest, LogPage};
+pub use messages::{ErrorBody, InvalidationAck, InvalidationRequest, LogPage, PollAnswer};

@@ -47,7 +47,17 @@ pub struct InvalidationAck {
     pub expired: u64,
 }
 
-/// The answer to a long poll.
+/// The answer to a long poll: what is new in the log, and leave to serve without asking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollAnswer {
+    /// How long the follower may go on serving what it holds, in milliseconds from the sending of its poll.
+    pub lease_ms: u64,
+    /// What is new.
+    #[serde(flatten)]
+    pub page: LogPage,
+}
+
+/// A piece of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPage {
     /// The position after the page's last record: what to poll after next.
@@ -132,22 +142,25 @@ mod tests {
 
     #[test]
     fn a_page_is_written_as_the_interface_says() {
-        let page = LogPage {
-            position: POSITION,
-            reset: false,
-            records: vec![
-                Record { seq: 7, target: Target::Tag("items".into()) },
-                Record { seq: 8, target: Target::Key("GET a/\"x".into()) },
-                Record { seq: 9, target: Target::All },
-            ],
+        let page = PollAnswer {
+            lease_ms: 1_000,
+            page: LogPage {
+                position: POSITION,
+                reset: false,
+                records: vec![
+                    Record { seq: 7, target: Target::Tag("items".into()) },
+                    Record { seq: 8, target: Target::Key("GET a/\"x".into()) },
+                    Record { seq: 9, target: Target::All },
+                ],
+            },
         };
         let text = concat!(
-            r#"{"position":"000000000000feed:9","reset":false,"records":["#,
+            r#"{"lease_ms":1000,"position":"000000000000feed:9","reset":false,"records":["#,
             r#"{"seq":7,"kind":"tag","value":"items"},{"seq":8,"kind":"key","value":"GET a/\"x"},"#,
             r#"{"seq":9,"kind":"all"}]}"#
         );
         assert_eq!(serde_json::to_string(&page).unwrap(), text);
-        assert_eq!(serde_json::from_str::<LogPage>(text).unwrap(), page);
+        assert_eq!(serde_json::from_str::<PollAnswer>(text).unwrap(), page);
     }
 
     #[test]

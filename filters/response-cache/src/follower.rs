@@ -1,17 +1,17 @@
 //! Follows the log of invalidations, and holds the lease without which nothing is served from L1.
 
-use cache_protocol::{LogPage, names};
+use cache_protocol::{LogPage, PollAnswer, names};
 use invalidation::{InvalidationSet, Position};
 use slipstream_host::{Callout, CalloutError, CalloutResponse, HostError, Token};
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// How long an answered poll, counted from its sending, allows L1 to serve.
-const LEASE_MS: u64 = 1_000;
-/// How long the companion holds a poll that has nothing to tell.
-const WAIT_MS: u32 = 400;
-/// How long until a poll counts as failed.
-const TIMEOUT_MS: u32 = 900;
+/// How long the companion holds a poll that has nothing to tell, until it has said how long its leases are.
+const FIRST_WAIT_MS: u64 = 100;
+/// How long an answer may take beyond that.
+const TRANSIT_MS: u64 = 500;
+/// The longest a poll is held: what it costs to notice that a companion has gone.
+const MAX_WAIT_MS: u64 = 10_000;
 /// How many invalidations are remembered one by one; older ones raise the floor.
 const CAPACITY: usize = 10_000;
 
@@ -20,12 +20,14 @@ pub struct Follower {
     id: u64,
     set: Option<InvalidationSet>,
     lease_until_ms: u64,
+    wait_ms: u64,
     poll: Option<Poll>,
 }
 
 struct Poll {
     token: Token,
     sent_ms: u64,
+    lost_at_ms: u64,
 }
 
 /// What a poll's answer means for L1.
@@ -42,7 +44,8 @@ pub enum Followed {
 impl Follower {
     /// A follower that knows nothing yet.
     pub fn new() -> Follower {
-        Follower { id: RandomState::new().build_hasher().finish(), set: None, lease_until_ms: 0, poll: None }
+        let id = RandomState::new().build_hasher().finish();
+        Follower { id, set: None, lease_until_ms: 0, wait_ms: FIRST_WAIT_MS, poll: None }
     }
 
     /// Where it has read to; none before the first answer.
@@ -62,35 +65,38 @@ impl Follower {
 
     /// Polls, unless a poll is under way.
     pub fn poll(&mut self, cluster: &str, now_ms: u64) -> Result<(), HostError> {
-        if self.poll.as_ref().is_some_and(|poll| now_ms < poll.sent_ms + 2 * u64::from(TIMEOUT_MS)) {
+        if self.poll.as_ref().is_some_and(|poll| now_ms < poll.lost_at_ms) {
             return Ok(());
         }
         let mut path = format!(
-            "{}?{}={:016x}&{}={WAIT_MS}",
+            "{}?{}={:016x}&{}={}",
             names::INVALIDATIONS_PATH,
             names::FOLLOWER_PARAMETER,
             self.id,
-            names::WAIT_PARAMETER
+            names::WAIT_PARAMETER,
+            self.wait_ms
         );
         if let Some(position) = self.position() {
             // Writing to a String cannot fail.
             let _ = write!(path, "&{}={position}", names::AFTER_PARAMETER);
         }
-        let callout =
-            Callout { cluster, method: "GET", path: &path, headers: &[], body: &[], timeout_ms: TIMEOUT_MS };
-        self.poll = Some(Poll { token: callout.send()?, sent_ms: now_ms });
+        let patience_ms = self.wait_ms + TRANSIT_MS;
+        let timeout_ms = u32::try_from(patience_ms).unwrap_or(u32::MAX);
+        let callout = Callout { cluster, method: "GET", path: &path, headers: &[], body: &[], timeout_ms };
+        // The host reports a time-out itself; twice as long is for a host that has forgotten.
+        self.poll =
+            Some(Poll { token: callout.send()?, sent_ms: now_ms, lost_at_ms: now_ms + 2 * patience_ms });
         Ok(())
     }
 
     /// Takes in the answer to the poll under way.
     pub fn answered(&mut self, response: Result<CalloutResponse, CalloutError>) -> Followed {
         let Some(poll) = self.poll.take() else { return Followed::Failed };
-        let Some(page) = read(response) else { return Followed::Failed };
-        let followed = self.apply(page);
-        if followed != Followed::Failed {
-            self.lease_until_ms = poll.sent_ms + LEASE_MS;
-        }
-        followed
+        let Some(PollAnswer { lease_ms, page }) = read(response) else { return Followed::Failed };
+        // Two polls fit into a lease, so that the next answer comes before it ends.
+        self.wait_ms = (lease_ms * 2 / 5).min(MAX_WAIT_MS);
+        self.lease_until_ms = poll.sent_ms.saturating_add(lease_ms);
+        self.apply(page)
     }
 
     fn apply(&mut self, page: LogPage) -> Followed {
@@ -117,7 +123,7 @@ impl Follower {
     }
 }
 
-fn read(response: Result<CalloutResponse, CalloutError>) -> Option<LogPage> {
+fn read(response: Result<CalloutResponse, CalloutError>) -> Option<PollAnswer> {
     let response = response.ok().filter(|response| response.status == 200)?;
     serde_json::from_slice(&response.body().ok()?).ok()
 }

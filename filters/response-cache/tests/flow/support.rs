@@ -38,7 +38,7 @@ pub fn leased_proxy() -> Double<ResponseCache> {
 /// Answers the poll under way.
 pub fn answer_poll(proxy: &Double<ResponseCache>, position: Position, reset: bool, records: &str) {
     let poll = callout("GET /v1/invalidations");
-    let page = format!(r#"{{"position":"{position}","reset":{reset},"records":{records}}}"#);
+    let page = format!(r#"{{"lease_ms":1000,"position":"{position}","reset":{reset},"records":{records}}}"#);
     proxy.answer(poll.token, Some(200), &[], page.as_bytes());
 }
 
