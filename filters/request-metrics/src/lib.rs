@@ -16,10 +16,6 @@ use table::{Request, Table};
 
 slipstream_host::entry!(RequestMetrics);
 
-/// The callbacks of a stream that the filter takes: the build drops the others from the `.wasm`, so that Envoy does not
-/// enter the VM for them.
-pub const CALLBACKS: &[&str] = &["proxy_on_log"];
-
 /// What [`Request::read`] takes from a stream, in its order. At the end of a stream all are there, but for the status
 /// when the client has gone before there was one: too seldom to pay for asking first.
 const PROPERTIES: &[Property] = &[
