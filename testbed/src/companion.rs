@@ -38,7 +38,7 @@ impl Companion {
             .arg("serve")
             .env("SLIPSTREAM_LISTEN", format!("127.0.0.1:{port}"))
             .cpus(options.cpus.clone())
-            .timeout(Duration::from_secs(10));
+            .timeout(Duration::from_secs(30));
         if let Some(config) = &options.config {
             fs::write(dir.path().join("slipstream.toml"), config)
                 .context("cannot write the configuration")?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
@@ -46,6 +47,8 @@ impl Envoy {
             .args(["-c", "envoy.yaml", "--admin-address-path", "admin-address", "--disable-hot-restart"])
             .args(["--concurrency", &options.concurrency.to_string(), "-l", &options.log_level])
             .cpus(options.cpus.clone())
+            // A second on an idle machine; V8 compiles the filters, and others may be compiling too.
+            .timeout(Duration::from_secs(120))
             .start(|| read_port(&address_file).is_some_and(|port| http::is_ok(&admin_url(port, "/ready"))))?;
         let admin_port = read_port(&address_file).context("Envoy wrote no admin address")?;
         Ok(Envoy { process, admin_port, dir })

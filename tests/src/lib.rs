@@ -1,1 +1,26 @@
-//! End-to-end tests against the real Envoy, Redis and PostgreSQL.
+//! What the end-to-end tests share: the shipped configuration between a scriptable origin and a real companion.
+
+mod assertions;
+mod metrics;
+mod proxy;
+mod setup;
+mod wire;
+
+pub use assertions::{assert_text, cache_detail, hit, is_hit, is_miss, miss, x_cache};
+pub use metrics::Metrics;
+pub use proxy::Proxy;
+pub use setup::{Setup, route};
+pub use wire::Connection;
+
+use std::time::Duration;
+
+/// How long a test waits for what must come: long enough for a machine that is busy with other things.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for a condition that must come to hold.
+///
+/// # Panics
+/// If it does not, saying what was waited for.
+pub fn wait_for(what: &str, condition: impl FnMut() -> bool) {
+    assert!(testbed::wait_until(PATIENCE, condition), "waited {PATIENCE:?} in vain for: {what}");
+}

@@ -1,0 +1,202 @@
+//! A companion that is down, slow or talks nonsense costs time, but never an answer, and never a wrong one.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cache_protocol::Entry;
+use e2e::{Metrics, Setup, assert_text, is_hit, miss, wait_for, x_cache};
+use testbed::{Answer, Body, Client, Origin, Question, Request, ports};
+
+/// Answers with what was asked for.
+fn echo(question: &Question) -> Answer {
+    Answer::json(question.target.clone())
+}
+
+/// What a busy machine may add to any request.
+const SLACK: Duration = Duration::from_secs(2);
+
+#[test]
+fn without_a_companion_everything_is_served() {
+    let origin = Origin::start(echo).unwrap();
+    let front = Setup::new().front(origin.port(), ports::free()).unwrap();
+    let client = Client::new();
+    for number in 0..20 {
+        let path = format!("/api/items?{number}");
+        let start = Instant::now();
+        assert_text(&miss(client.get(front.url(&path))), 200, &path);
+        assert!(start.elapsed() < SLACK, "{:?}", start.elapsed());
+    }
+    wait_for("the lookups to be counted", || {
+        let lookups =
+            |outcome| Metrics::of(&front).sum("slipstream_cache_lookups_total", &[("outcome", outcome)]);
+        // After five failures the breaker lets one in a second through.
+        lookups("failed") >= 5.0
+            && lookups("skipped") >= 5.0
+            && lookups("failed") + lookups("skipped") == 20.0
+    });
+    let post = Request::post_json(front.url("/api/items"), &serde_json::json!({}));
+    assert_text(&client.send(post).unwrap(), 200, "/api/items");
+}
+
+#[test]
+fn a_companion_that_dies_and_comes_back() {
+    let version = Arc::new(AtomicU64::new(1));
+    let at_origin = version.clone();
+    let mut proxy = Setup::new().start(move |question| {
+        if question.method == "POST" {
+            at_origin.fetch_add(1, Ordering::SeqCst);
+        }
+        Answer::json(at_origin.load(Ordering::SeqCst).to_string())
+    });
+    for round in 1..=2 {
+        wait_for("hits", || is_hit(&proxy.get("/api/items")));
+        proxy.kill_companion();
+        for _ in 0..10 {
+            assert_text(&proxy.get("/api/items"), 200, &round.to_string());
+        }
+        // Nobody can be told of the write, so nothing may be served from a cache until somebody was.
+        let start = Instant::now();
+        assert_eq!(proxy.post("/api/items").status, 200);
+        assert!(start.elapsed() < SLACK + Duration::from_millis(1_500), "{:?}", start.elapsed());
+        let expected = (round + 1).to_string();
+        for _ in 0..10 {
+            let response = proxy.get("/api/items");
+            assert_text(&response, 200, &expected);
+            assert_eq!(x_cache(&response), "BYPASS");
+        }
+        proxy.start_companion();
+        wait_for("hits again", || {
+            let response = proxy.get("/api/items");
+            assert_text(&response, 200, &expected);
+            is_hit(&response)
+        });
+    }
+}
+
+#[test]
+fn a_frozen_companion_costs_a_time_out_and_soon_nothing() {
+    const TIMEOUT: Duration = Duration::from_millis(300);
+    let mut proxy = Setup::new().lookup_timeout_ms(300).start(echo);
+    wait_for("hits", || is_hit(&proxy.get("/api/items")));
+    proxy.companion.process().pause();
+    let mut times: Vec<Duration> = (0..40)
+        .map(|number| {
+            let path = format!("/api/items?{number}");
+            let start = Instant::now();
+            assert_text(&miss(proxy.get(&path)), 200, &path);
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    assert!(times[39] < TIMEOUT + SLACK, "{times:?}");
+    // Five wait, then one in a second does.
+    assert!(times[25] < TIMEOUT, "{times:?}");
+    assert!(times[36] >= TIMEOUT, "the lookups were not waited for: {times:?}");
+    proxy.companion.process().resume();
+    wait_for("hits again", || is_hit(&proxy.get("/api/items")));
+    wait_for("hits from the companion again", || is_hit(&proxy.get("/api/items?new")));
+}
+
+/// An entry as it is stored, for this full key.
+fn envelope(key: &str) -> Vec<u8> {
+    let position = "00000000000000aa:1".parse().unwrap();
+    Entry {
+        key: key.to_owned(),
+        position,
+        response_time_ms: u64::MAX / 4,
+        initial_age_ms: 0,
+        freshness_lifetime_ms: 60_000,
+        status: 200,
+        tags: Vec::new(),
+        headers: vec![(b"content-type".to_vec(), b"text/plain".to_vec())],
+        body: b"from the companion".to_vec(),
+    }
+    .encode()
+}
+
+/// What a companion gone mad answers; the last two prove that a sane one would have been believed.
+const MADNESS: [&str; 12] = [
+    "html",
+    "no position",
+    "wrong position",
+    "no envelope",
+    "truncated",
+    "flipped",
+    "another key",
+    "huge",
+    "error",
+    "cut off",
+    "drip",
+    "informational",
+];
+
+fn mad(mode: &str, question: &Question) -> Answer {
+    let key = question.header("slipstream-key").unwrap_or_default();
+    let good = envelope(&key);
+    let answer = |body: Vec<u8>| Answer::new(200, body).header("slipstream-position", "00000000000000aa:1");
+    match mode {
+        "html" => Answer::new(200, "<html>Welcome</html>").header("content-type", "text/html"),
+        "no position" => Answer::new(200, good),
+        "wrong position" => Answer::new(200, good).header("slipstream-position", "\u{e4}:-1"),
+        "no envelope" => answer(Vec::new()),
+        "truncated" => answer(good[..good.len() - 5].to_vec()),
+        "flipped" => {
+            let mut bytes = good;
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            answer(bytes)
+        }
+        "another key" => answer(envelope("GET other.example/#identity:")),
+        "huge" => answer(vec![b'{'; 5 << 20]),
+        "error" => Answer { status: 500, ..answer(good) },
+        "cut off" => answer(Vec::new()).body(Body::CutOff(good.len() + 100, good)),
+        "drip" => answer(good).chunked(1, Duration::from_millis(20)),
+        "informational" => Answer { status: 299, ..answer(good) },
+        _ => answer(good),
+    }
+}
+
+#[test]
+fn a_companion_that_talks_nonsense_is_not_believed() {
+    let mode = Arc::new(Mutex::new("sane"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (mode_there, asked_there) = (mode.clone(), asked.clone());
+    let companion = Origin::start(move |question| {
+        if question.path() == "/v1/responses" && question.method == "GET" {
+            asked_there.fetch_add(1, Ordering::SeqCst);
+        }
+        let mode = *mode_there.lock().unwrap();
+        mad(mode, question)
+    })
+    .unwrap();
+    let origin = Origin::start(echo).unwrap();
+    let setup = Setup::new().lookup_timeout_ms(400).edit(
+        "lookup_timeout_ms: 100",
+        "lookup_timeout_ms: 400\n                              breaker_failures: 1000000",
+    );
+    let front = setup.front(origin.port(), companion.port()).unwrap();
+    let client = Client::new();
+    wait_for("the fake to be believed when it is sane", || {
+        client.get(front.url("/api/items?sane")).text() == "from the companion"
+    });
+    for now in MADNESS {
+        *mode.lock().unwrap() = now;
+        let asked_before = asked.load(Ordering::SeqCst);
+        for number in 0..3 {
+            let path = format!("/api/items?{}{number}", now.replace(' ', "-"));
+            let start = Instant::now();
+            assert_text(&miss(client.get(front.url(&path))), 200, &path);
+            assert!(start.elapsed() < SLACK, "{now}: {:?}", start.elapsed());
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), asked_before + 3, "{now}");
+    }
+    for now in MADNESS {
+        *mode.lock().unwrap() = now;
+        let post = Request::post_json(front.url("/api/items"), &serde_json::json!({}));
+        let start = Instant::now();
+        assert_text(&client.send(post).unwrap(), 200, "/api/items");
+        assert!(start.elapsed() < SLACK + Duration::from_millis(1_500), "{now}: {:?}", start.elapsed());
+    }
+    assert!(!front.envoy.log().contains("[critical]"), "{}", front.envoy.log());
+}

@@ -1,0 +1,186 @@
+//! What Envoy tells Prometheus of requests and of the cache, to the number.
+
+use std::time::Duration;
+
+use e2e::{Connection, Setup, wait_for};
+use testbed::{Answer, Question};
+
+fn service(question: &Question) -> Answer {
+    match question.path() {
+        "/api/items/404" => Answer::new(404, "no such item"),
+        "/api/items/500" => Answer::new(500, "broken"),
+        "/api/items/slow" => Answer::json("slow").delay(Duration::from_millis(120)),
+        "/api/items/5000" => Answer::json("x".repeat(5_000)),
+        _ => Answer::json("{}"),
+    }
+}
+
+#[test]
+fn every_request_is_counted_once_under_its_labels() {
+    let proxy = Setup::new().workers(2).start(service);
+    let mix: [(&str, &str, usize, [&str; 3]); 9] = [
+        ("GET", "/api/items", 5, ["items-list", "GET", "200"]),
+        ("HEAD", "/api/items", 2, ["items-list", "HEAD", "200"]),
+        ("POST", "/api/items", 3, ["items-write", "POST", "200"]),
+        ("GET", "/api/items/404", 4, ["item", "GET", "404"]),
+        ("GET", "/api/items/500", 2, ["item", "GET", "500"]),
+        ("DELETE", "/api/items/1", 1, ["item", "DELETE", "200"]),
+        ("MODIFY", "/api/items/1", 2, ["item", "_OTHER", "200"]),
+        ("BREW", "/api/items/1", 1, ["item", "_OTHER", "200"]),
+        ("GET", "/elsewhere", 1, ["default", "GET", "200"]),
+    ];
+    for (method, path, times, _) in mix {
+        for _ in 0..times {
+            // A connection each, so that both workers count.
+            let request = testbed::Request::new(method, proxy.url(path));
+            testbed::Client::new().send(request).unwrap();
+        }
+    }
+    let name = "http_requests_total";
+    let total: usize = mix.iter().map(|(_, _, times, _)| times).sum();
+    proxy.wait_for_metric(name, &[], total as f64);
+    let metrics = proxy.metrics();
+    let mut sets: Vec<[&str; 3]> = mix.iter().map(|(.., labels)| *labels).collect();
+    sets.sort_unstable();
+    sets.dedup();
+    for labels in &sets {
+        let expected: usize = mix.iter().filter(|case| case.3 == *labels).map(|case| case.2).sum();
+        let [route, method, status] = *labels;
+        let labels = [("service", "workspace"), ("route", route), ("method", method), ("status", status)];
+        assert_eq!(metrics.sum(name, &labels), expected as f64, "{labels:?}\n{}", metrics.text(name));
+    }
+    let counted: Vec<f64> =
+        metrics.samples(name, &[]).map(|sample| metrics.sum(name, &all(&sample.labels))).collect();
+    assert_eq!(counted.iter().filter(|count| **count > 0.0).count(), sets.len(), "{}", metrics.text(name));
+    // Counted once and for all: the next tick adds nothing.
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(proxy.metrics().sum(name, &[]), total as f64);
+}
+
+fn all(labels: &std::collections::HashMap<String, String>) -> Vec<(&str, &str)> {
+    labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+#[test]
+fn durations_are_in_seconds_and_sizes_in_bytes() {
+    let proxy = Setup::new().start(service);
+    for _ in 0..3 {
+        proxy.send("PUT", "/api/items/slow", &[]);
+    }
+    let body = vec![b'x'; 2_000];
+    proxy.ask(testbed::Request::new("PUT", proxy.url("/api/items/5000")).body(body));
+    let labels = [("service", "workspace"), ("route", "item"), ("method", "PUT"), ("status", "200")];
+    proxy.wait_for_metric("http_request_duration_seconds_count", &labels, 4.0);
+    let metrics = proxy.metrics();
+
+    let durations = metrics.buckets("http_request_duration_seconds", &labels);
+    let bounds: Vec<&str> = durations.iter().map(|(bound, _)| bound.as_str()).collect();
+    let expected = "0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 +Inf";
+    assert_eq!(bounds, expected.split(' ').collect::<Vec<_>>());
+    assert_eq!(durations.last().unwrap().1, 4.0);
+    assert!(durations.windows(2).all(|pair| pair[0].1 <= pair[1].1), "{durations:?}");
+    let up_to = |bound: &str| durations.iter().find(|(own, _)| own == bound).unwrap().1;
+    assert!(up_to("0.1") <= 1.0 && up_to("10") == 4.0, "{durations:?}");
+
+    // Whole seconds only: the rest is carried on, so nothing is lost in the long run.
+    let seconds = metrics.sum("http_request_duration_seconds_sum", &labels);
+    assert!((0.0..60.0).contains(&seconds), "{seconds} s");
+
+    let sent = metrics.buckets("http_response_size_bytes", &labels);
+    assert_eq!(sent.last(), Some(&("+Inf".to_owned(), 4.0)));
+    assert_eq!(sent.iter().find(|(bound, _)| bound == "4096").unwrap().1, 3.0, "{sent:?}");
+    assert_eq!(sent.iter().find(|(bound, _)| bound == "16384").unwrap().1, 4.0, "{sent:?}");
+    assert!(metrics.sum("http_response_size_bytes_sum", &labels) >= 5_000.0);
+    let received = metrics.buckets("http_request_size_bytes", &labels);
+    assert_eq!(received.iter().find(|(bound, _)| bound == "1024").unwrap().1, 3.0, "{received:?}");
+    assert_eq!(metrics.sum("http_request_size_bytes_count", &labels), 4.0);
+}
+
+#[test]
+fn seconds_add_up_although_counters_are_whole_numbers() {
+    let proxy = Setup::new().start(service);
+    for _ in 0..20 {
+        proxy.send("PUT", "/api/items/slow", &[]);
+    }
+    let labels = [("route", "item")];
+    proxy.wait_for_metric("http_request_duration_seconds_count", &labels, 20.0);
+    let seconds = proxy.metrics().sum("http_request_duration_seconds_sum", &labels);
+    assert!((2.0..30.0).contains(&seconds), "{seconds} s for 20 requests of at least 0.12 s");
+}
+
+#[test]
+fn label_sets_past_the_cap_fall_into_other() {
+    let edit = "max_label_sets: 3";
+    let proxy = Setup::new().edit("max_label_sets: 1000", edit).start(|question| {
+        let status = question.path().rsplit('/').next().and_then(|last| last.parse().ok()).unwrap_or(200);
+        Answer::new(status, "x")
+    });
+    for status in [201, 202, 203, 400, 401, 402, 403, 405, 406] {
+        for _ in 0..2 {
+            proxy.get(&format!("/api/items/{status}"));
+        }
+    }
+    let name = "http_requests_total";
+    proxy.wait_for_metric(name, &[], 18.0);
+    let metrics = proxy.metrics();
+    let sets = metrics.samples(name, &[]).count();
+    assert!(sets <= 4, "{}", metrics.text(name));
+    let other = metrics.sum(name, &[("route", "other"), ("method", "other"), ("status", "other")]);
+    assert!(other >= 12.0, "{}", metrics.text(name));
+}
+
+#[test]
+fn a_client_that_goes_away_is_counted() {
+    let proxy = Setup::new().start(|_| Answer::json("late").delay(Duration::from_secs(3)));
+    let mut connection = Connection::open(proxy.front.port());
+    connection.send(b"GET /api/items/1 HTTP/1.1\r\nhost: x\r\n\r\n");
+    wait_for("the origin to be asked", || proxy.origin.total() == 1);
+    drop(connection);
+    proxy.wait_for_metric("http_requests_total", &[("route", "item"), ("method", "GET")], 1.0);
+    proxy.wait_for_metric("http_request_duration_seconds_count", &[("route", "item")], 1.0);
+}
+
+#[test]
+fn hits_and_misses_give_the_hit_ratio() {
+    let proxy = Setup::new().start(service);
+    for path in ["/api/items", "/api/items?page=2"] {
+        for _ in 0..5 {
+            proxy.get(path);
+        }
+    }
+    proxy.send("HEAD", "/api/items", &[]);
+    // Neither a hit nor a miss: the cache was not asked.
+    proxy.get_with("/api/items", &[("cookie", "a=b")]);
+    proxy.get("/health");
+    proxy.post("/elsewhere");
+    let get = [("service", "workspace"), ("route", "items-list"), ("method", "GET")];
+    let (hits, misses) = ("opt004_cache_hits_total", "opt004_cache_misses_total");
+    proxy.wait_for_metric("http_requests_total", &[], 14.0);
+    proxy.wait_for_metric(hits, &get, 8.0);
+    proxy.wait_for_metric(misses, &get, 2.0);
+    proxy.wait_for_metric(hits, &[], 9.0);
+    proxy.wait_for_metric(misses, &[], 2.0);
+    let metrics = proxy.metrics();
+    let head = [("route", "items-list"), ("method", "HEAD")];
+    assert_eq!(metrics.sum(hits, &head), 1.0);
+    assert_eq!(metrics.sum("opt004_cache_latency_seconds_count", &[]), 11.0);
+    let latencies = metrics.buckets("opt004_cache_latency_seconds", &get);
+    assert_eq!(latencies.last(), Some(&("+Inf".to_owned(), 10.0)), "{latencies:?}");
+    assert_eq!(latencies[0].0, "0.00005", "{latencies:?}");
+    let bypassed = |reason| metrics.sum("slipstream_cache_bypasses_total", &[("reason", reason)]);
+    assert_eq!((bypassed("credentials"), bypassed("disabled")), (1.0, 1.0));
+}
+
+#[test]
+fn names_that_break_the_format_are_made_harmless() {
+    let proxy = Setup::new()
+        .route("{ name: 'a\"b\\c;.;route=.=x', match: { path: /odd }, route: { cluster: workspace } }")
+        .start(service);
+    proxy.get("/odd");
+    proxy.wait_for_metric("http_requests_total", &[], 1.0);
+    let metrics = proxy.metrics();
+    let samples: Vec<_> = metrics.samples("http_requests_total", &[]).collect();
+    assert_eq!(samples.len(), 1);
+    assert!(samples[0].labels.get("route").is_some_and(|route| route.starts_with('a')), "{:?}", samples[0]);
+    assert_eq!(samples[0].labels.get("status"), Some("200"));
+}
