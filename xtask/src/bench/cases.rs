@@ -76,7 +76,7 @@ pub enum Resource {
     NoStore,
 }
 
-/// About how long a body is.
+/// How long a body is at most; it is nearly as long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     /// 2,000 bytes.
@@ -280,7 +280,7 @@ impl Size {
     /// All of them.
     pub const ALL: [Size; 3] = [Size::Kb2, Size::Kb20, Size::Kb50];
 
-    /// The bytes that the body has at most; it has nearly as many.
+    /// The same as a number.
     pub fn bytes(self) -> usize {
         match self {
             Size::Kb2 => 2_000,

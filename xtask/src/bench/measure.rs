@@ -1,5 +1,7 @@
 //! The rounds: every case once a round, one after the other.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 
 use super::cases::Case;
@@ -65,8 +67,7 @@ pub fn all(stack: &Stack, cases: &[&'static Case], rounds: usize, seconds: u64) 
         let body_bytes = warm_up().with_context(|| not_what_it_claims(case))?;
         measured.push(Measured { case, samples: Vec::new(), body_bytes });
     }
-    // What the warm-up has counted is handed over.
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    rest(stack)?;
     for round in 1..=rounds {
         for measured in &mut measured {
             let case = measured.case;
@@ -84,6 +85,18 @@ pub fn all(stack: &Stack, cases: &[&'static Case], rounds: usize, seconds: u64) 
         }
     }
     Ok(measured)
+}
+
+/// Waits until the filters have handed over what they counted during the warm-up, and tells what Envoy does meanwhile:
+/// the ticks and polls of all cases' filters, which every case's number has a share of.
+fn rest(stack: &Stack) -> Result<()> {
+    let time = Duration::from_millis(1_500);
+    let before = CpuTime::of(stack.envoy.pid())?;
+    std::thread::sleep(time);
+    let spent = CpuTime::of(stack.envoy.pid())? - before;
+    let share = spent.running_ns as f64 / time.as_nanos() as f64 * 100.0;
+    say(&format!("Envoy at rest takes {share:.2} % of its processor"));
+    Ok(())
 }
 
 /// From which share of waiting on a round counts as noisy. Envoy's own threads wait for each other a little.

@@ -53,7 +53,7 @@ fn render(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<Strin
         "{date}, commit {commit}: `cargo xtask bench --rounds {rounds} --seconds {seconds}`\n\n\
          - {cpu}, {cores} processors; Linux {kernel}; load average before {load:.2}\n\
          - {envoy}; {nginx}; {wrk}, {CONNECTIONS} connections; {redis}\n\
-         - The proxy waited for its processor {waited:.1} % of its running time, in the worst round of all\n\n",
+         - In the worst round, the proxy waited for its processor for {waited:.1} % of the time that it ran\n\n",
         date = said("date", &["-u", "+%Y-%m-%d"])?,
         commit = said("git", &["describe", "--always", "--dirty"])?,
         rounds = run.rounds,
@@ -89,10 +89,14 @@ fn cpu_model() -> Result<String> {
 }
 
 fn envoy_version() -> Result<String> {
-    // envoy  version: COMMIT/VERSION/Clean/RELEASE/BoringSSL
     let said = said(Tool::Envoy.path()?, &["--version"])?;
-    let version = said.split('/').nth(1).with_context(|| format!("envoy --version says {said:?}"))?;
+    let version = parse_envoy_version(&said).with_context(|| format!("envoy --version says {said:?}"))?;
     Ok(format!("Envoy {version}"))
+}
+
+/// `PATH  version: COMMIT/VERSION/Clean/RELEASE/BoringSSL`.
+fn parse_envoy_version(said: &str) -> Option<&str> {
+    said.split_once("version:")?.1.split('/').nth(1)
 }
 
 fn wrk_version() -> Result<String> {
@@ -132,6 +136,13 @@ mod tests {
         let page = format!("# Title\n{BEGIN}old\n{END}prose\n");
         assert_eq!(replace(&page, "new\n"), Some(format!("# Title\n{BEGIN}new\n{END}prose\n")));
         assert_eq!(replace("# Title\n", "new\n"), None);
+    }
+
+    #[test]
+    fn envoys_version_is_not_taken_from_its_path() {
+        let said = "/opt/envoy/bin/envoy  version: f1a2/1.40.0/Clean/RELEASE/BoringSSL";
+        assert_eq!(parse_envoy_version(said), Some("1.40.0"));
+        assert_eq!(parse_envoy_version("no such option"), None);
     }
 
     #[test]
