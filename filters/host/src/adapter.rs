@@ -17,7 +17,7 @@ struct Root<P: Plugin> {
 impl<P: Plugin> Context for Root<P> {
     fn on_http_call_response(&mut self, token: u32, num_headers: usize, body_size: usize, _: usize) {
         if let Some(plugin) = &self.plugin {
-            plugin.on_callout(Token(token), CalloutResponse::read(num_headers, body_size));
+            plugin.on_callout(Token(token), CalloutResponse::announced(num_headers, body_size));
         }
     }
 }
@@ -66,7 +66,7 @@ struct Http<S: Stream> {
 
 impl<S: Stream> Context for Http<S> {
     fn on_http_call_response(&mut self, token: u32, num_headers: usize, body_size: usize, _: usize) {
-        self.stream.on_callout(Token(token), CalloutResponse::read(num_headers, body_size));
+        self.stream.on_callout(Token(token), CalloutResponse::announced(num_headers, body_size));
     }
 }
 

@@ -42,42 +42,47 @@ impl Callout<'_> {
 pub enum CalloutError {
     /// No answer came: connection refused or reset, or the time-out ran out.
     NoAnswer,
-    /// There is an answer, and the host does not let it be read.
-    Host(HostError),
 }
 
 impl fmt::Display for CalloutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CalloutError::NoAnswer => write!(f, "no answer"),
-            CalloutError::Host(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for CalloutError {}
 
-/// The answer to a callout.
-#[derive(Clone, Debug)]
+/// The answer to a callout. Its parts are copied out of the host when they are asked for, because that is what an answer
+/// costs most; they are only there during the `on_callout` that it came with.
+#[derive(Clone, Copy, Debug)]
 pub struct CalloutResponse {
-    /// Status code; 0 if the answer has none that is a number.
-    pub status: u16,
-    /// Headers.
-    pub headers: Headers,
     body_size: usize,
 }
 
 impl CalloutResponse {
-    /// Reads the answer that the host announces with these sizes. No headers means that the callout failed.
-    pub(crate) fn read(num_headers: usize, body_size: usize) -> Result<CalloutResponse, CalloutError> {
-        if num_headers == 0 {
-            return Err(CalloutError::NoAnswer);
-        }
-        let headers = Headers::read(MapId::CalloutResponse).map_err(CalloutError::Host)?;
-        Ok(CalloutResponse { status: headers.status().unwrap_or(0), headers, body_size })
+    /// The answer that the host announces with these sizes. No headers means that the callout failed.
+    pub(crate) fn announced(num_headers: usize, body_size: usize) -> Result<CalloutResponse, CalloutError> {
+        if num_headers == 0 { Err(CalloutError::NoAnswer) } else { Ok(CalloutResponse { body_size }) }
     }
 
-    /// Copies the body out of the host. Only valid during the `on_callout` it came with.
+    /// Bytes of the body.
+    pub fn body_size(&self) -> usize {
+        self.body_size
+    }
+
+    /// The headers, with `:status`.
+    pub fn headers(&self) -> Result<Headers, HostError> {
+        Headers::read(MapId::CalloutResponse)
+    }
+
+    /// The status code; none if the answer has none that is a number.
+    pub fn status(&self) -> Result<Option<u16>, HostError> {
+        Ok(self.headers()?.status())
+    }
+
+    /// The body.
     pub fn body(&self) -> Result<Vec<u8>, HostError> {
         if self.body_size == 0 {
             return Ok(Vec::new());

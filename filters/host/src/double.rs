@@ -236,7 +236,7 @@ fn prepare_answer(
         host.callout = owned(&as_bytes(&all));
         host.buffers.insert(BufferId::CalloutBody, body.to_vec());
     });
-    CalloutResponse::read(all.len(), body.len())
+    CalloutResponse::announced(all.len(), body.len())
 }
 
 /// Lets time pass.

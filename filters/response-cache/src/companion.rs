@@ -5,18 +5,22 @@ use cache_protocol::{Entry, InvalidationRequest, names};
 use circuit_breaker::{Breaker, State};
 use http_semantics::Fields;
 use invalidation::Position;
-use slipstream_host::{Callout, CalloutError, CalloutResponse, HostError, Token};
+use slipstream_host::{Callout, CalloutError, CalloutResponse, Headers, HostError, Token};
 
 /// The companion, as one worker sees it.
 pub struct Companion {
     config: config::Companion,
+    max_envelope_bytes: u64,
     breaker: Breaker,
 }
 
+/// What an envelope may have beside a body: Envoy's own limit of 60 KiB of headers, the key and tags.
+const ENVELOPE_BYTES: u64 = 128 << 10;
+
 /// What a lookup has found.
 pub enum Found {
-    /// A response that no invalidation has hit, and where the log stands now.
-    Entry(Entry, Position),
+    /// A response that no invalidation has hit.
+    Entry(Entry),
     /// Nothing, and where the log stands now.
     Nothing(Position),
     /// An envelope that is damaged, or not what was asked for.
@@ -27,9 +31,9 @@ pub enum Found {
 
 impl Companion {
     /// The companion that the configuration names.
-    pub fn new(config: config::Companion) -> Companion {
+    pub fn new(config: config::Companion, max_entry_bytes: u64) -> Companion {
         let breaker = Breaker::new(config.breaker_failures, config.breaker_open_ms);
-        Companion { config, breaker }
+        Companion { config, max_envelope_bytes: max_entry_bytes + ENVELOPE_BYTES, breaker }
     }
 
     /// Its cluster.
@@ -64,7 +68,11 @@ impl Companion {
         response: Result<CalloutResponse, CalloutError>,
         now_ms: u64,
     ) -> Found {
-        let found = read(key, response);
+        let found = match response {
+            Err(_) => Found::Failed,
+            Ok(response) if response.body_size() as u64 > self.max_envelope_bytes => Found::Damaged,
+            Ok(response) => read(key, &response),
+        };
         match found {
             Found::Failed => self.breaker.failed(now_ms),
             _ => self.breaker.succeeded(),
@@ -115,21 +123,26 @@ impl Companion {
     }
 }
 
-fn read(key: &str, response: Result<CalloutResponse, CalloutError>) -> Found {
-    let Ok(response) = response else { return Found::Failed };
-    let Some(position) = position(&response) else { return Found::Failed };
-    match response.status {
-        200 => match response.body().map(|body| Entry::decode(&body)) {
-            Ok(Ok(entry)) if entry.key == key => Found::Entry(entry, position),
-            Ok(_) => Found::Damaged,
-            Err(_) => Found::Failed,
+fn read(key: &str, response: &CalloutResponse) -> Found {
+    // The headers of a hit are not read: an envelope says all, and nothing else decodes as one.
+    let entry = match response.body() {
+        Ok(body) => Entry::decode(&body),
+        Err(_) => return Found::Failed,
+    };
+    if let Ok(entry) = entry {
+        return if entry.key == key { Found::Entry(entry) } else { Found::Damaged };
+    }
+    match response.headers() {
+        Ok(headers) => match headers.status() {
+            Some(200) => Found::Damaged,
+            Some(404) => position(&headers).map_or(Found::Failed, Found::Nothing),
+            _ => Found::Failed,
         },
-        404 => Found::Nothing(position),
-        _ => Found::Failed,
+        Err(_) => Found::Failed,
     }
 }
 
-fn position(response: &CalloutResponse) -> Option<Position> {
-    let value = response.headers.first(names::POSITION_HEADER)?;
+fn position(headers: &Headers) -> Option<Position> {
+    let value = headers.first(names::POSITION_HEADER)?;
     std::str::from_utf8(value).ok()?.parse().ok()
 }

@@ -124,6 +124,7 @@ impl Follower {
 }
 
 fn read(response: Result<CalloutResponse, CalloutError>) -> Option<PollAnswer> {
-    let response = response.ok().filter(|response| response.status == 200)?;
+    let response = response.ok()?;
+    // Errors are JSON too, of another shape.
     serde_json::from_slice(&response.body().ok()?).ok()
 }

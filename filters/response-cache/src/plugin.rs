@@ -43,7 +43,7 @@ impl Plugin for ResponseCache {
         Ok(ResponseCache {
             policy: config.policy(),
             routes: Routes::new("slipstream.response-cache"),
-            companion: RefCell::new(Companion::new(config.companion.clone())),
+            companion: RefCell::new(Companion::new(config.companion.clone(), config.max_entry_bytes)),
             follower: RefCell::new(Follower::new()),
             l1: RefCell::new(L1::new(config.l1.max_bytes)),
             measures: RefCell::new(Measures::new(config.max_label_sets)),
@@ -165,5 +165,5 @@ impl ResponseCache {
 }
 
 fn is_ok(response: &Result<CalloutResponse, CalloutError>) -> bool {
-    response.as_ref().is_ok_and(|response| response.status == 200)
+    response.as_ref().is_ok_and(|response| response.status() == Ok(Some(200)))
 }

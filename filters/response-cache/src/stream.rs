@@ -173,7 +173,9 @@ impl CacheStream {
             Found::Nothing(position) => self.fetch(seeking, Forward::Miss, Outcome::Miss, Some(position)),
             Found::Damaged => self.fetch(seeking, Forward::Miss, Outcome::Damaged, None),
             Found::Failed => self.fetch(seeking, Forward::Miss, Outcome::Failed, None),
-            Found::Entry(entry, position) => {
+            Found::Entry(entry) => {
+                // Older than where the log stands, and so all the more careful.
+                let position = entry.position;
                 let stored = Rc::new(Stored::new(entry));
                 match reuse::decide(&stored.times(), &seeking.asked.lookup.cache_control, now_ms) {
                     Reuse::Fresh { age_seconds, ttl_seconds } => {

@@ -18,12 +18,13 @@ fn whatever_the_companion_answers_the_request_is_served() {
         entry.freshness_lifetime_ms = 500;
         entry.encode()
     };
-    let cases: [(&str, Option<u16>, &[(&str, &str)], Vec<u8>, &str); 9] = [
+    let cases: [(&str, Option<u16>, &[(&str, &str)], Vec<u8>, &str); 10] = [
         ("no answer", None, &[], vec![], "failed"),
         ("an error", Some(503), &position, vec![], "failed"),
         ("not a status", Some(0), &position, vec![], "failed"),
         ("garbage", Some(200), &position, b"<html>".to_vec(), "damaged"),
         ("a damaged envelope", Some(200), &position, damaged, "damaged"),
+        ("more than could be stored", Some(200), &position, vec![0; 2 << 20], "damaged"),
         ("another's envelope", Some(200), &position, other_key.encode(), "damaged"),
         ("nothing, and no position", Some(404), &[], vec![], "failed"),
         ("a position that is none", Some(404), &[("slipstream-position", "42")], vec![], "failed"),
