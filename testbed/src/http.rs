@@ -45,7 +45,8 @@ impl Request {
         Request::new("POST", url).header("content-type", "application/json").body(body.to_string())
     }
 
-    /// Adds a header field line; a name given twice is sent twice. The value need not be UTF-8.
+    /// Adds a header field line; a name given twice is sent twice. The value need not be UTF-8, but for Host and
+    /// Authorization: the client insists on text there, and [`raw`] does not.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Request {
         self.headers.push((name.to_owned(), value.as_ref().to_owned()));
         self
@@ -149,6 +150,8 @@ impl Client {
             .allow_non_standard_methods(true)
             .max_idle_connections_per_host(1)
             .max_response_header_size(1 << 20)
+            // A request's header has to fit.
+            .output_buffer_size(1 << 20)
             .user_agent("")
             .accept("")
             .accept_encoding("")

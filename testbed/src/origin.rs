@@ -340,6 +340,9 @@ mod tests {
             origin.questions()[0].headers.iter().any(|(name, value)| name == "x-raw" && value == b"\x80");
         assert!(raw, "{:?}", origin.questions()[0].headers);
 
+        let long = Request::get(origin.url("/echo")).header("x-long", "z".repeat(600_000));
+        assert_eq!(client.send(long).unwrap().status, 200);
+
         let chunked = Request::new("POST", origin.url("/echo")).body("in chunks").chunked();
         assert_eq!(client.send(chunked).unwrap().text(), "in chunks");
 
@@ -351,7 +354,7 @@ mod tests {
         assert_eq!(client.get(origin.url("/close")).text(), "all");
         assert!(client.send(Request::get(origin.url("/cut"))).is_err());
         assert_eq!(client.send(Request::new("HEAD", origin.url("/pieces"))).unwrap().body, b"");
-        assert_eq!((origin.count("/echo"), origin.count("/pieces"), origin.total()), (2, 2, 7));
+        assert_eq!((origin.count("/echo"), origin.count("/pieces"), origin.total()), (3, 2, 8));
     }
 
     #[test]

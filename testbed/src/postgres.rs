@@ -61,7 +61,7 @@ impl Postgres {
         let is_ready = programs.join("pg_isready");
         let ready = || {
             let mut command = Command::new(&is_ready);
-            command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+            command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"]);
             command.status().is_ok_and(|status| status.success())
         };
         let process = launch.start(ready)?;

@@ -39,7 +39,7 @@ pub fn print(stack: &Stack) {
         (
             "Invalidation: a new item drops the cached lists; the next list has it, and is a miss",
             format!(
-                "curl -s {post} '{front}/api/items'; curl -s -D - '{front}/api/items?category=data&page_size=1' | grep -iE 'x-cache|Try it'"
+                "curl -s -w '\n' {post} '{front}/api/items'; curl -s -D - '{front}/api/items?category=data&page_size=1' | grep -iE 'x-cache|Try it'"
             ),
         ),
         (
