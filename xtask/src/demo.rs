@@ -37,7 +37,7 @@ pub struct Options {
     #[arg(long)]
     redis: bool,
     /// Requests in one round of the mix
-    #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(2_000..))]
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1_500..))]
     requests: u32,
     /// Clients that ask at the same time, each on a connection of its own
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
