@@ -24,6 +24,21 @@ impl Connection {
         Connection { stream, received: Vec::new() }
     }
 
+    /// Sends a request with these header fields over a connection of its own, and returns the whole answer.
+    ///
+    /// # Panics
+    /// If nothing listens there.
+    pub fn ask(port: u16, line: &str, fields: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut head = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n").into_bytes();
+        for (name, value) in fields {
+            head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        head.extend_from_slice(b"\r\n");
+        let mut connection = Connection::open(port);
+        connection.send(&head);
+        connection.read_to_end(PATIENCE)
+    }
+
     /// Sends these bytes. A peer that has closed is no error: what came back tells.
     pub fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
@@ -35,7 +50,7 @@ impl Connection {
     /// If the connection ends before, or nothing comes for too long.
     pub fn read_until(&mut self, bytes: &[u8], times: usize) {
         while self.count(bytes) < times {
-            assert!(self.read(), "the connection ended: {:?}", self.text());
+            assert!(self.read(), "the connection ended or is stuck: {:?}", self.text());
         }
     }
 

@@ -158,7 +158,7 @@ fn settings_may_be_json_text_as_well() {
         .edit(&yaml_of(METRICS), text_of(r#"{"service": "shop", "max_label_sets": 100}"#))
         .edit(&yaml_of(cache), text_of(&format!(r#"{{"service": "shop", {companion}}}"#)))
         .edit(
-            &yaml_of(&format!("{COMPRESSION}\n                            min_bytes: 1024")),
+            &yaml_of(&format!("{COMPRESSION}\n                            min_bytes: 1024\n                            max_bytes: 1048576")),
             text_of(r#"{"service": "shop", "level": 1, "min_bytes": 10}"#),
         )
         .start(|_| Answer::json("0".repeat(100)));
