@@ -8,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use cache_protocol::names::MAX_TARGET_BYTES;
 use cache_protocol::{InvalidationAck, InvalidationRequest, LogPage, PollAnswer};
 use invalidation::{Position, Target};
 use serde::Deserialize;
@@ -19,8 +20,6 @@ use crate::store::Unavailable;
 
 /// The largest body of an invalidation, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
-/// The longest key, tag or prefix, in bytes: the log's memory is bounded by this times its capacity.
-const MAX_TARGET_BYTES: usize = 8 << 10;
 /// The longest name of a follower, in bytes.
 const MAX_FOLLOWER_BYTES: usize = 128;
 

@@ -29,3 +29,7 @@ pub const WAIT_PARAMETER: &str = "wait_ms";
 
 /// The media type of an envelope.
 pub const ENVELOPE_MEDIA_TYPE: &str = "application/octet-stream";
+
+/// The longest key, tag or prefix that can be invalidated, in bytes: the log's memory is bounded by this times its
+/// capacity. So nothing may be stored under a longer key.
+pub const MAX_TARGET_BYTES: usize = 8 << 10;

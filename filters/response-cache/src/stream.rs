@@ -10,6 +10,7 @@ use cache_policy::request::{self, BypassReason, Lookup, RequestDecision};
 use cache_policy::reuse::{self, Reuse};
 use cache_policy::store::{self, Storable};
 use cache_policy::{conditional, key};
+use cache_protocol::names::MAX_TARGET_BYTES;
 use cache_protocol::{Entry, InvalidationRequest};
 use http_semantics::Fields;
 use invalidation::Position;
@@ -72,6 +73,10 @@ struct Collected {
     announced_bytes: Option<u64>,
 }
 
+/// Why a request bypasses the cache, beside `cache-policy`'s reasons: no invalidation could name its key, and the
+/// companion would refuse it.
+const LONG_KEY: &str = "long-key";
+
 /// Why a response is not stored, beside `cache-policy`'s reasons.
 mod not_stored {
     pub const SIZE: &str = "size";
@@ -113,11 +118,17 @@ impl CacheStream {
         match decision {
             RequestDecision::Bypass(reason) => Ok(self.bypass(&route, reason.as_str())),
             RequestDecision::Invalidate => {
-                self.state = State::Writing(InvalidationRequest {
-                    keys: vec![key::primary(b"GET", authority, path)],
+                let key = key::primary(b"GET", authority, path);
+                let invalidation = InvalidationRequest {
+                    // Nothing is stored under a longer one.
+                    keys: if key.len() <= MAX_TARGET_BYTES { vec![key] } else { Vec::new() },
                     tags: settings.policy.invalidates.clone(),
                     ..InvalidationRequest::default()
-                });
+                };
+                if invalidation.is_empty() {
+                    return Ok(self.bypass(&route, LONG_KEY));
+                }
+                self.state = State::Writing(invalidation);
                 Ok(Action::Continue)
             }
             // HTTP/2 may announce a body by nothing but the missing end of the stream.
@@ -128,6 +139,9 @@ impl CacheStream {
                 key::write_primary(&mut buffer, b"GET", authority, path);
                 let coding = key::Coding::of_request(&request);
                 key::write_variant(&mut buffer, coding, &route.name, &settings.policy.key_headers, &request);
+                if buffer.len() > MAX_TARGET_BYTES {
+                    return Ok(self.bypass(&route, LONG_KEY));
+                }
                 Ok(self.seek(&buffer, Asked { lookup, request, route, began_ns }))
             }
         }

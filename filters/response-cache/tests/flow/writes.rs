@@ -97,3 +97,19 @@ fn assert_goes_past(proxy: &Double<response_cache::ResponseCache>) {
         Some("slipstream; fwd=bypass; detail=undelivered-invalidation")
     );
 }
+
+#[test]
+fn keys_too_long_to_be_invalidated_are_left_alone() {
+    let proxy = leased_proxy();
+    let long = format!("/api/items?{}", "q".repeat(9_000));
+    let mut read = proxy.stream();
+    let get = [(":method", "GET"), (":authority", "shop.example"), (":path", long.as_str())];
+    assert_eq!(read.request(&get, b""), Action::Continue);
+    // What the route invalidates goes all the same.
+    let mut write = proxy.stream();
+    let post = [(":method", "POST"), (":authority", "shop.example"), (":path", long.as_str())];
+    assert_eq!(write.request(&post, b"{}"), Action::Continue);
+    assert_eq!(write.response_headers(CREATED, true), Action::Pause);
+    let asked: serde_json::Value = serde_json::from_slice(&callout("POST /v1/invalidations").body).unwrap();
+    assert_eq!((asked["keys"].as_array().map_or(0, Vec::len), &asked["tags"][0]), (0, &"items".into()));
+}
