@@ -1,6 +1,6 @@
 //! The filter's flow against the host's test double.
 
-#![allow(clippy::panic, clippy::type_complexity, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faults;
 mod hits;
