@@ -15,7 +15,7 @@ pub use wire::Connection;
 use std::time::Duration;
 
 /// How long a test waits for what must come: long enough for a machine that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for a condition that must come to hold.
 ///

@@ -106,7 +106,7 @@ impl Proxy {
     pub fn wait_for_followers(&self, envoys: u32) {
         // Each Envoy's main thread has a VM too.
         let expected = u64::from(envoys * (self.setup.worker_count() + 1));
-        wait_for("all workers to follow the log", || {
+        wait_for(&format!("{expected} VMs to follow the log"), || {
             let stats = Client::new().send(Request::get(self.companion.url("/v1/stats")));
             stats.is_ok_and(|stats| stats.json()["followers"].as_u64() == Some(expected))
         });

@@ -29,6 +29,8 @@ fn service(question: &Question) -> Answer {
     }
 }
 
+type Headers = &'static [(&'static str, &'static str)];
+
 const GZIP: [(&str, &str); 1] = [("accept-encoding", "gzip")];
 
 fn is_gzip(response: &Response) -> bool {
@@ -70,7 +72,7 @@ fn what_must_not_be_compressed_is_left_as_it_is() {
              metadata: { filter_metadata: { slipstream.compression: { enabled: false } } } }",
         )
         .start(service);
-    let cases: [(&str, &str, &[(&str, &str)]); 12] = [
+    let cases: [(&str, &str, Headers); 12] = [
         ("GET", "/small", &GZIP),
         ("GET", "/encoded", &GZIP),
         ("GET", "/image", &GZIP),

@@ -141,10 +141,7 @@ fn another_envoy_finds_what_the_first_has_stored() {
     let second = proxy.another_envoy();
     miss(proxy.get("/api/items"));
     let client = Client::new();
-    wait_for("the store to arrive", || {
-        let entries = client.get(proxy.companion.url("/v1/stats"));
-        entries.json()["entries"] == 1
-    });
+    wait_for("the store to arrive", || client.get(proxy.companion.url("/v1/stats")).json()["stores"] == 1);
     for _ in 0..2 {
         assert_text(&hit(proxy.get_at(&second, "/api/items")), 200, "/api/items 1");
     }
