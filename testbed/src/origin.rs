@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 /// A request as the origin received it.
 #[derive(Debug, Clone)]
@@ -131,8 +131,7 @@ pub struct Origin {
 impl Origin {
     /// Starts a server on a free loopback port. The closure runs on the connection's own thread: it may block.
     pub fn start(script: impl Fn(&Question) -> Answer + Send + Sync + 'static) -> Result<Origin> {
-        let port = crate::ports::free();
-        let listener = TcpListener::bind(("127.0.0.1", port)).context("the origin cannot listen")?;
+        let (port, listener) = crate::ports::listen();
         let shared = Arc::new(Shared {
             script: Box::new(script),
             questions: Mutex::default(),

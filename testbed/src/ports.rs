@@ -26,12 +26,24 @@ static HELD: Mutex<Vec<Block>> = Mutex::new(Vec::new());
 /// # Panics
 /// If no block is left or lock files cannot be made: nothing can be tested then.
 pub fn free() -> u16 {
+    listen().0
+}
+
+/// A port as [`free`] gives it, and a listener on it.
+///
+/// A server of this process must not close it and listen again: a child that is being forked just then still has the
+/// first listener open.
+///
+/// # Panics
+/// As [`free`].
+pub fn listen() -> (u16, TcpListener) {
     let mut held = HELD.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let bind = |port| TcpListener::bind(("127.0.0.1", port)).ok().map(|listener| (port, listener));
     loop {
         if let Some(block) = held.last_mut()
-            && let Some(port) = block.left.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            && let Some(found) = block.left.find_map(bind)
         {
-            return port;
+            return found;
         }
         match next_block() {
             Ok(block) => held.push(block),
