@@ -123,11 +123,6 @@ pub fn write_variant(
     }
 }
 
-/// The primary key within a full key.
-pub fn primary_of(full: &str) -> &str {
-    full.split_once('#').map_or(full, |(primary, _)| primary)
-}
-
 /// Whether a request's `:path` is a path and query that its key stands for unambiguously: it begins with `/`, and all of
 /// it is visible ASCII without `#` (RFC 3986 §3.3, §3.4).
 pub fn is_valid_target(path_and_query: &[u8]) -> bool {

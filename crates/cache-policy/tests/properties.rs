@@ -113,7 +113,7 @@ proptest! {
         prop_assert!(full.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
         prop_assert_eq!(full.matches(' ').count(), 1);
         prop_assert_eq!(full.matches('#').count(), 1);
-        prop_assert_eq!(key::primary_of(&full), primary);
+        prop_assert_eq!(invalidation::primary_key(&full), primary);
     }
 }
 

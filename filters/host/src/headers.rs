@@ -59,11 +59,6 @@ impl Headers {
         Ok(Headers { block: abi::header_pairs(map)? })
     }
 
-    /// Builds a snapshot from pairs.
-    pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Headers {
-        Headers { block: pairs::encode(pairs) }
-    }
-
     /// The response's status code.
     pub fn status(&self) -> Option<u16> {
         std::str::from_utf8(self.first(":status")?).ok()?.parse().ok()

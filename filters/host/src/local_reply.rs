@@ -13,11 +13,6 @@ impl HeaderBlock {
     pub fn new<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> HeaderBlock {
         HeaderBlock(pairs::encode(fields))
     }
-
-    /// Bytes it takes.
-    pub fn size(&self) -> usize {
-        self.0.len()
-    }
 }
 
 /// Answers the current stream. `details` shows as `%RESPONSE_CODE_DETAILS%` in access logs.

@@ -16,10 +16,6 @@ impl Property {
     pub const ROUTE_METADATA: Property = Property(b"xds\0route_metadata");
     /// Status code that went to the client (8 bytes, little-endian).
     pub const RESPONSE_CODE: Property = Property(b"response\0code");
-    /// Bytes of the request, headers and body (8 bytes, little-endian).
-    pub const REQUEST_TOTAL_SIZE: Property = Property(b"request\0total_size");
-    /// Bytes of the response, headers and body (8 bytes, little-endian).
-    pub const RESPONSE_TOTAL_SIZE: Property = Property(b"response\0total_size");
     /// Bytes of the response's body (8 bytes, little-endian).
     pub const RESPONSE_SIZE: Property = Property(b"response\0size");
     /// Bytes of the request's body (8 bytes, little-endian).
@@ -36,10 +32,5 @@ impl Property {
     /// The bytes of the property; none if the stream does not have it.
     pub fn bytes(self) -> Result<Option<Vec<u8>>, HostError> {
         abi::property(self.0)
-    }
-
-    /// The property as an integer.
-    pub fn integer(self) -> Result<Option<i64>, HostError> {
-        Ok(self.bytes()?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_le_bytes))
     }
 }

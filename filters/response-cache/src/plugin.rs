@@ -117,14 +117,12 @@ impl ResponseCache {
         }
     }
 
-    /// Takes in the answer to an invalidation. False if `token` is not one's.
-    pub(crate) fn invalidated(&self, token: Token, response: &Result<CalloutResponse, CalloutError>) -> bool {
+    /// Takes in the answer to an invalidation.
+    pub(crate) fn invalidated(&self, token: Token, response: &Result<CalloutResponse, CalloutError>) {
         let delivered = is_ok(response);
-        let known = self.outbox.borrow_mut().answered(token, delivered);
-        if known {
+        if self.outbox.borrow_mut().answered(token, delivered) {
             self.measures.borrow_mut().invalidated(delivered);
         }
-        known
     }
 
     fn poll(&self, now_ms: u64) {

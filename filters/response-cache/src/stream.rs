@@ -96,15 +96,11 @@ impl CacheStream {
         let Some(settings) = &route.settings else {
             return Ok(self.bypass(&route, "settings"));
         };
-        let decision = if plugin.must_keep_out() {
-            // Writes still have to be made known.
-            match request::decide(method, &request, &plugin.policy, &settings.policy) {
-                RequestDecision::Invalidate => RequestDecision::Invalidate,
-                _ => return Ok(self.bypass(&route, not_stored::KEPT_OUT)),
-            }
-        } else {
-            request::decide(method, &request, &plugin.policy, &settings.policy)
-        };
+        let decision = request::decide(method, &request, &plugin.policy, &settings.policy);
+        // Writes still have to be made known.
+        if plugin.must_keep_out() && decision != RequestDecision::Invalidate {
+            return Ok(self.bypass(&route, not_stored::KEPT_OUT));
+        }
         match decision {
             RequestDecision::Bypass(reason) => Ok(self.bypass(&route, reason.as_str())),
             RequestDecision::Invalidate => {

@@ -66,7 +66,7 @@ fn full_keys() {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let key = key::full("GET a/", Coding::Gzip, "r", &names, *request);
         assert_eq!(key, *expected, "{case}");
-        assert_eq!(key::primary_of(&key), "GET a/", "{case}");
+        assert_eq!(invalidation::primary_key(&key), "GET a/", "{case}");
     }
     for (route, expected) in
         [("", "GET a/#gzip:;a"), ("r;a=1", "GET a/#gzip:r%3Ba%3D1;a"), ("r s", "GET a/#gzip:r%20s;a")]
@@ -74,7 +74,7 @@ fn full_keys() {
         let key = key::full("GET a/", Coding::Gzip, route, &["a".to_string()], &[("b", "")]);
         assert_eq!(key, expected, "route {route:?}");
     }
-    assert_eq!(key::primary_of("GET a/"), "GET a/", "a primary key is its own");
+    assert_eq!(invalidation::primary_key("GET a/"), "GET a/", "a primary key is its own");
 }
 
 #[test]
