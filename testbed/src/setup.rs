@@ -1,6 +1,7 @@
 //! Makes sure that the programs the project needs are there. Quick when they are.
 
 mod apt;
+mod targets;
 mod test_runner;
 mod wheel;
 
@@ -12,6 +13,11 @@ use anyhow::{Context, Result, bail};
 use crate::paths::tools_dir;
 use crate::tool::{Source, Tool};
 use crate::{Lock, workspace_root};
+
+/// Adds the WebAssembly targets that the toolchain lacks, telling `progress` about it.
+pub fn ensure_targets(mut progress: impl FnMut(&str)) -> Result<()> {
+    targets::ensure(&mut progress)
+}
 
 /// Installs what is missing of `tools`, telling `progress` about each step. Several callers at once wait for each
 /// other. Debian packages need root; without it the error lists what to install.

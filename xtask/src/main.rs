@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<ExitCode> {
             println!("all there ({:.1} s)", start.elapsed().as_secs_f64());
         }
         Command::Filters => {
+            ensure(&[])?;
             artifacts::build(&[Artifact::Filters])?;
             println!("{}", artifacts::filters_dir().display());
         }
@@ -65,7 +66,9 @@ fn run(command: Command) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Installs what is missing of these tools, saying so on stderr.
+/// Installs what is missing of these tools and of the toolchain, saying so on stderr.
 fn ensure(tools: &[Tool]) -> Result<()> {
-    setup::ensure(tools, |step| eprintln!("setup: {step}"))
+    let say = |step: &str| eprintln!("setup: {step}");
+    setup::ensure_targets(say)?;
+    setup::ensure(tools, say)
 }
