@@ -20,7 +20,9 @@ const TARGET: &str = "wasm32-wasip1";
 /// enters the VM for each that is exported; so the others are dropped.
 fn callbacks(filter: &str) -> &'static [&'static str] {
     match filter {
-        "request-metrics" => &["proxy_on_log"],
+        "request-metrics" => {
+            &["proxy_on_request_headers", "proxy_on_request_body", "proxy_on_response_body", "proxy_on_log"]
+        }
         "response-cache" => &[
             "proxy_on_request_headers",
             "proxy_on_response_headers",

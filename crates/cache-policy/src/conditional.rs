@@ -5,6 +5,11 @@ use http_semantics::{
     etag::{IfNoneMatch, if_none_match},
 };
 
+/// Whether a request asks for a 304 at all.
+pub fn is_conditional(request: &(impl Fields + ?Sized)) -> bool {
+    request.contains("if-none-match") || request.contains("if-modified-since")
+}
+
 /// Whether a GET or HEAD is answered with 304, given the ETag and Last-Modified of the fresh 200 stored for it.
 ///
 /// If-None-Match comes first, and If-Modified-Since counts only without it.

@@ -56,11 +56,11 @@ pub fn primary(method: &[u8], authority: &[u8], path_and_query: &[u8]) -> String
     key
 }
 
-/// Appends the [`primary`] key to `key`, so that a buffer can be used again.
+/// Appends the [`primary`] key to `key`.
 ///
 /// Parameters are sorted by name, and those of one name keep their order: `a=2&a=1` is not `a=1&a=2`. Names are
 /// compared as a server may understand them, without percent-encoding and case. Empty parameters are kept.
-pub fn write_primary(key: &mut String, method: &[u8], authority: &[u8], path_and_query: &[u8]) {
+fn write_primary(key: &mut String, method: &[u8], authority: &[u8], path_and_query: &[u8]) {
     encode(key, if method == b"HEAD" { b"GET" } else { method }, |byte| matches!(byte, b'#' | b'%'));
     key.push(' ');
     let authority_start = key.len();
@@ -98,7 +98,7 @@ pub fn full(
 ///
 /// A field with several lines is written line by line, one that is not there as `;name` alone, so that absent and empty
 /// differ. What could be mistaken for a part of the key is percent-encoded.
-pub fn write_variant(
+fn write_variant(
     key: &mut String,
     coding: Coding,
     route: &str,

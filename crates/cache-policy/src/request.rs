@@ -4,6 +4,27 @@ use http_semantics::{CacheControl, Fields, list, media_type};
 
 use crate::{Policy, RoutePolicy, key};
 
+/// Names of the request fields, pseudo-header fields included, that [`decide`], [`crate::key`] and [`crate::conditional`]
+/// look at, beside those that the settings name.
+pub const DECIDING_FIELDS: [&str; 16] = [
+    ":method",
+    ":authority",
+    ":path",
+    "accept-encoding",
+    "cache-control",
+    "content-length",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "pragma",
+    "range",
+    "transfer-encoding",
+    "upgrade",
+    "x-no-compression",
+];
+
 /// What the cache does with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestDecision {

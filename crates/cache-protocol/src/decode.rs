@@ -6,7 +6,7 @@ use std::fmt;
 use invalidation::Position;
 
 use crate::wire::{MAGIC, checksum};
-use crate::{Entry, Summary};
+use crate::{Entry, Summary, View};
 
 /// Why bytes are no envelope of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,13 @@ impl std::error::Error for DecodeError {}
 impl Entry {
     /// The entry in an envelope.
     pub fn decode(envelope: &[u8]) -> Result<Self, DecodeError> {
+        View::decode(envelope).map(|view| view.to_entry())
+    }
+}
+
+impl<'a> View<'a> {
+    /// The entry in an envelope, left where it lies.
+    pub fn decode(envelope: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::open(envelope)?;
         let Summary { key, position, tags } = reader.summary()?;
         let response_time_ms = reader.number("response_time_ms")?;
@@ -61,18 +68,18 @@ impl Entry {
         let count = reader.length("headers")?;
         let mut headers = Vec::with_capacity(reader.room_for(count));
         for _ in 0..count {
-            headers.push((reader.bytes("headers")?.to_vec(), reader.bytes("headers")?.to_vec()));
+            headers.push((reader.bytes("headers")?, reader.bytes("headers")?));
         }
         Ok(Self {
-            key: key.to_owned(),
+            key,
             position,
             response_time_ms,
             initial_age_ms,
             freshness_lifetime_ms,
             status,
-            tags: tags.into_iter().map(str::to_owned).collect(),
+            tags,
             headers,
-            body: reader.rest.to_vec(),
+            body: reader.rest,
         })
     }
 }

@@ -35,3 +35,43 @@ pub struct Summary<'a> {
     /// The response's tags.
     pub tags: Vec<&'a str>,
 }
+
+/// A stored response where it lies in its envelope: nothing of it is copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View<'a> {
+    /// The full key.
+    pub key: &'a str,
+    /// See [`Entry::position`].
+    pub position: Position,
+    /// See [`Entry::response_time_ms`].
+    pub response_time_ms: u64,
+    /// See [`Entry::initial_age_ms`].
+    pub initial_age_ms: u64,
+    /// See [`Entry::freshness_lifetime_ms`].
+    pub freshness_lifetime_ms: u64,
+    /// The status code.
+    pub status: u16,
+    /// The response's tags.
+    pub tags: Vec<&'a str>,
+    /// The header fields in order.
+    pub headers: Vec<(&'a [u8], &'a [u8])>,
+    /// The content.
+    pub body: &'a [u8],
+}
+
+impl View<'_> {
+    /// The same, with memory of its own.
+    pub fn to_entry(&self) -> Entry {
+        Entry {
+            key: self.key.to_owned(),
+            position: self.position,
+            response_time_ms: self.response_time_ms,
+            initial_age_ms: self.initial_age_ms,
+            freshness_lifetime_ms: self.freshness_lifetime_ms,
+            status: self.status,
+            tags: self.tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            headers: self.headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
+            body: self.body.to_vec(),
+        }
+    }
+}

@@ -9,5 +9,5 @@ pub mod names;
 mod wire;
 
 pub use decode::{DecodeError, summary};
-pub use entry::{Entry, Summary};
+pub use entry::{Entry, Summary, View};
 pub use messages::{ErrorBody, InvalidationAck, InvalidationRequest, LogPage, PollAnswer};

@@ -4,6 +4,7 @@ use crate::Series;
 use crate::label::{self, MAX_VALUE_BYTES, OTHER};
 use crate::set::Set;
 use crate::spec::GroupSpec;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// Name of the counter of look-ups that fell to a set of `other`s because a group had no room for one more set.
@@ -41,7 +42,7 @@ struct Group {
     /// For each histogram where its buckets begin among the numbers that a set counts.
     buckets_at: Vec<usize>,
     /// Sets by their labels' values, each preceded by its length.
-    sets: HashMap<Box<[u8]>, SetId>,
+    sets: HashMap<Box<[u8]>, SetId, RandomState>,
     /// The set for what exceeds the cap.
     other: Option<SetId>,
 }
@@ -72,7 +73,7 @@ impl Metrics {
         });
         let buckets_at = buckets_at.collect();
         let names = spec.series();
-        self.groups.push(Group { spec, names, buckets_at, sets: HashMap::new(), other: None });
+        self.groups.push(Group { spec, names, buckets_at, sets: HashMap::default(), other: None });
         GroupId(self.groups.len() - 1)
     }
 

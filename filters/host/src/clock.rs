@@ -1,4 +1,4 @@
-//! The host's clock.
+//! The host's clocks.
 
 use crate::abi;
 
@@ -10,4 +10,9 @@ pub fn now_ms() -> u64 {
 /// Nanoseconds since the Unix epoch.
 pub fn now_ns() -> u64 {
     abi::now_ns()
+}
+
+/// Nanoseconds since some moment; never goes back, whatever is done to the time of day.
+pub fn monotonic_ns() -> u64 {
+    abi::monotonic_ns()
 }

@@ -61,6 +61,20 @@ fn as_json(configuration: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// Checks the names of header fields, which are tokens (RFC 9110 §5.1), under `path` in the configuration.
+pub fn check_field_names(path: &str, names: &[String]) -> Result<(), ConfigError> {
+    let is_token = |name: &String| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    };
+    match names.iter().position(|name| !is_token(name)) {
+        None => Ok(()),
+        Some(index) => Err(ConfigError::new(
+            format!("{path}[{index}]"),
+            format!("{:?} is not the name of a header field", names.get(index).map_or("", String::as_str)),
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,7 +79,6 @@ pub struct Host {
     pub(crate) metrics: Vec<(String, MetricKind, i64)>,
     pub(crate) properties: HashMap<Vec<u8>, Vec<u8>>,
     pub(crate) buffers: HashMap<BufferId, Vec<u8>>,
-    pub(crate) expressions: Vec<String>,
     pub(crate) last_token: u32,
     request: Fields,
     response: Fields,

@@ -24,7 +24,6 @@ pub mod metrics;
 mod pairs;
 mod plugin;
 mod property;
-mod property_list;
 mod route;
 mod structs;
 
@@ -33,15 +32,14 @@ mod structs;
 pub use adapter::start;
 pub use body::Body;
 pub use callout::{Callout, CalloutError, CalloutResponse, Token};
-pub use clock::{now_ms, now_ns};
-pub use config::{ConfigError, load as load_config};
+pub use clock::{monotonic_ns, now_ms, now_ns};
+pub use config::{ConfigError, check_field_names, load as load_config};
 pub use error::HostError;
 pub use headers::{HeaderMap, Headers};
 pub use local_reply::{HeaderBlock, send as send_local_reply};
 pub use log::{error, info, warn};
 pub use plugin::{Action, ContextId, Plugin, Stream, resume_request, resume_response};
 pub use property::Property;
-pub use property_list::{PropertyList, PropertyValues};
 pub use route::{Route, Routes};
 
 #[doc(hidden)]

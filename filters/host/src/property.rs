@@ -25,6 +25,7 @@ impl Property {
     /// Nanoseconds from the request's first byte to the end of the response (8 bytes, little-endian).
     pub const REQUEST_DURATION: Property = Property(b"request\0duration");
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn path(self) -> &'static [u8] {
         self.0
     }

@@ -18,9 +18,21 @@ pub struct Route<T> {
     /// The filter's settings, from `metadata.filter_metadata["slipstream.FILTER"]`. None if they are wrong, which
     /// is logged and counted: the filter then leaves the route's requests alone.
     pub settings: Option<T>,
+    read_at_ms: u64,
 }
 
-/// Reads routes' settings, and remembers them for [`Routes::MAX_AGE_MS`].
+/// How long a route's settings are remembered. Routes may change while Envoy runs.
+const MAX_AGE_MS: u64 = 1_000;
+
+impl<T> Route<T> {
+    /// Whether what is remembered of the route may still be used; `now_ms` is the time of the clock that
+    /// [`Routes`] was given.
+    pub fn is_current(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.read_at_ms) < MAX_AGE_MS
+    }
+}
+
+/// Reads routes' settings, and remembers them while they are [current](Route::is_current).
 ///
 /// The chosen virtual host depends on the authority alone, and route names are taken to be unique in it, so
 /// settings are remembered by both. A route without a name is read each time.
@@ -31,16 +43,9 @@ pub struct Routes<T> {
     mistakes: Cell<u64>,
 }
 
-type ByAuthority<T> = HashMap<Vec<u8>, Known<T>>;
-
-struct Known<T> {
-    route: Rc<Route<T>>,
-    read_at_ms: u64,
-}
+type ByAuthority<T> = HashMap<Vec<u8>, Rc<Route<T>>>;
 
 impl<T: DeserializeOwned> Routes<T> {
-    /// How long a route's settings are remembered. Routes may change while Envoy runs.
-    pub const MAX_AGE_MS: u64 = 1_000;
     /// How many routes × authorities are remembered; past that all are forgotten.
     pub const CAPACITY: usize = 4_096;
 
@@ -51,15 +56,19 @@ impl<T: DeserializeOwned> Routes<T> {
 
     /// The current stream's route; `now_ms` is any clock's time in milliseconds.
     pub fn current(&self, authority: &[u8], now_ms: u64) -> Result<Rc<Route<T>>, HostError> {
-        let name = Property::ROUTE_NAME.bytes()?.unwrap_or_default();
-        if let Some(known) = self.known.borrow().get(&name).and_then(|hosts| hosts.get(authority))
-            && now_ms.saturating_sub(known.read_at_ms) < Self::MAX_AGE_MS
+        self.named(Property::ROUTE_NAME.bytes()?.unwrap_or_default(), authority, now_ms)
+    }
+
+    /// [`Routes::current`] when the route's name has been read already.
+    pub fn named(&self, name: Vec<u8>, authority: &[u8], now_ms: u64) -> Result<Rc<Route<T>>, HostError> {
+        if let Some(route) = self.known.borrow().get(&name).and_then(|hosts| hosts.get(authority))
+            && route.is_current(now_ms)
         {
-            return Ok(known.route.clone());
+            return Ok(route.clone());
         }
-        let route = Rc::new(self.read(&name)?);
+        let route = Rc::new(self.read(&name, now_ms)?);
         if !name.is_empty() {
-            self.remember(name, authority, Known { route: route.clone(), read_at_ms: now_ms });
+            self.remember(name, authority, route.clone());
         }
         Ok(route)
     }
@@ -69,7 +78,7 @@ impl<T: DeserializeOwned> Routes<T> {
         self.mistakes.take()
     }
 
-    fn read(&self, name: &[u8]) -> Result<Route<T>, HostError> {
+    fn read(&self, name: &[u8], read_at_ms: u64) -> Result<Route<T>, HostError> {
         let metadata = Property::ROUTE_METADATA.bytes()?.unwrap_or_default();
         let name = String::from_utf8_lossy(name).into_owned();
         let cluster = Property::CLUSTER_NAME.bytes()?.unwrap_or_default();
@@ -80,16 +89,17 @@ impl<T: DeserializeOwned> Routes<T> {
                 self.filter
             ));
         });
-        Ok(Route { name, cluster: String::from_utf8_lossy(&cluster).into_owned(), settings: settings.ok() })
+        let cluster = String::from_utf8_lossy(&cluster).into_owned();
+        Ok(Route { name, cluster, settings: settings.ok(), read_at_ms })
     }
 
-    fn remember(&self, name: Vec<u8>, authority: &[u8], known: Known<T>) {
+    fn remember(&self, name: Vec<u8>, authority: &[u8], route: Rc<Route<T>>) {
         let mut routes = self.known.borrow_mut();
         if self.size.get() >= Self::CAPACITY {
             routes.clear();
             self.size.set(0);
         }
-        if routes.entry(name).or_default().insert(authority.to_vec(), known).is_none() {
+        if routes.entry(name).or_default().insert(authority.to_vec(), route).is_none() {
             self.size.set(self.size.get() + 1);
         }
     }

@@ -1,7 +1,7 @@
 //! The filter's configuration.
 
 use serde::Deserialize;
-use slipstream_host::{ConfigError, load_config};
+use slipstream_host::{ConfigError, check_field_names, load_config};
 
 /// OpenTelemetry's buckets for `http.server.request.duration`, in seconds.
 const DURATION_BUCKETS_SECONDS: [f64; 14] =
@@ -19,6 +19,7 @@ const MAX_BUCKETS: usize = 50;
 #[serde(deny_unknown_fields)]
 struct Written {
     service: Option<String>,
+    route_fields: Option<Vec<String>>,
     #[serde(default = "default_max_label_sets")]
     max_label_sets: u64,
     duration_buckets_seconds: Option<Vec<f64>>,
@@ -34,6 +35,9 @@ fn default_max_label_sets() -> u64 {
 pub struct Config {
     /// The label `service`; without it, it is the name of the cluster that the route leads to.
     pub service: Option<String>,
+    /// Request fields, beside method, authority and path, by which Envoy's routes are chosen. With it, Envoy is not asked
+    /// for the route of a request that is like one before.
+    pub route_fields: Option<Vec<String>>,
     /// How many label sets are told apart.
     pub max_label_sets: usize,
     /// Upper bounds of the buckets of durations, in microseconds, ascending.
@@ -49,6 +53,7 @@ impl Config {
         if written.service.as_deref() == Some("") {
             return Err(ConfigError::new("service", "is empty, expected a name, or no such field"));
         }
+        check_field_names("route_fields", written.route_fields.as_deref().unwrap_or_default())?;
         let max_label_sets =
             usize::try_from(written.max_label_sets).ok().filter(|n| (1..=100_000).contains(n));
         let Some(max_label_sets) = max_label_sets else {
@@ -59,6 +64,7 @@ impl Config {
         let bytes = written.size_buckets_bytes.unwrap_or_else(|| SIZE_BUCKETS_BYTES.into());
         Ok(Config {
             service: written.service,
+            route_fields: written.route_fields,
             max_label_sets,
             duration_bounds_us: ascending("duration_buckets_seconds", &seconds, |seconds| {
                 // A bound past what 64 bits hold becomes the greatest number, and a second one is refused as equal.
@@ -106,9 +112,10 @@ mod tests {
 
     #[test]
     fn all_fields_are_taken() {
-        let json = br#"{"service": "shop", "max_label_sets": 7, "duration_buckets_seconds": [0.0001, 2], "size_buckets_bytes": []}"#;
+        let json = br#"{"service": "shop", "route_fields": ["x-canary"], "max_label_sets": 7, "duration_buckets_seconds": [0.0001, 2], "size_buckets_bytes": []}"#;
         let expected = Config {
             service: Some("shop".into()),
+            route_fields: Some(vec!["x-canary".into()]),
             max_label_sets: 7,
             duration_bounds_us: vec![100, 2_000_000],
             size_bounds: vec![],
@@ -123,6 +130,8 @@ mod tests {
             (r#"{"servise": "shop"}"#, "servise", "unknown field `servise`, expected one of `service`"),
             (r#"{"service": 1}"#, "service", "invalid type: integer `1`, expected a string"),
             (r#"{"service": ""}"#, "service", "is empty, expected a name"),
+            (r#"{"route_fields": "x"}"#, "route_fields", "expected a sequence"),
+            (r#"{"route_fields": ["a", "b c"]}"#, "route_fields[1]", "not the name of a header field"),
             (r#"{"max_label_sets": 0}"#, "max_label_sets", "is 0, expected 1 to 100000"),
             (r#"{"max_label_sets": 100001}"#, "max_label_sets", "is 100001, expected 1 to 100000"),
             (r#"{"max_label_sets": -1}"#, "max_label_sets", "invalid value: integer `-1`, expected u64"),

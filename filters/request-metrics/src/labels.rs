@@ -23,6 +23,11 @@ impl Status {
         Status { digits, known: code.is_some() }
     }
 
+    /// The label of a `:status` field.
+    pub fn parse(value: Option<&[u8]>) -> Status {
+        Status::new(value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()))
+    }
+
     /// The label.
     pub fn as_bytes(&self) -> &[u8] {
         if self.known { &self.digits } else { b"0" }
@@ -58,5 +63,9 @@ mod tests {
         ] {
             assert_eq!(Status::new(code).as_bytes(), label.as_bytes(), "{code:?}");
         }
+        for (field, label) in [("200", "200"), ("", "0"), ("2xx", "0"), ("99", "0"), ("4294967496", "0")] {
+            assert_eq!(Status::parse(Some(field.as_bytes())).as_bytes(), label.as_bytes(), "{field:?}");
+        }
+        assert_eq!(Status::parse(None).as_bytes(), b"0");
     }
 }

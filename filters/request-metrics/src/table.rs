@@ -1,7 +1,7 @@
 //! What is counted of a request, and where.
 
 use crate::config::Config;
-use crate::labels::{Status, method};
+use crate::labels::Status;
 use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics, SetId};
 use slipstream_host::metrics::Exporter;
 
@@ -15,41 +15,22 @@ const REQUEST_SIZE: usize = 1;
 const RESPONSE_SIZE: usize = 2;
 
 /// A request that is over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    method: &'a [u8],
-    route: &'a [u8],
-    status: Option<i64>,
-    duration_ns: u64,
-    request_bytes: u64,
-    response_bytes: u64,
-    /// Empty if it was not asked for, or the route leads to none.
-    cluster: &'a [u8],
-}
-
-impl<'a> Request<'a> {
-    /// Takes the properties that the filter reads, in their order. What is absent is 0 or empty.
-    pub fn read(mut values: impl Iterator<Item = &'a [u8]>) -> Request<'a> {
-        let mut next = || values.next().unwrap_or_default();
-        Request {
-            method: next(),
-            route: next(),
-            status: integer(next()),
-            duration_ns: amount(next()),
-            request_bytes: amount(next()),
-            response_bytes: amount(next()),
-            cluster: next(),
-        }
-    }
-}
-
-fn integer(value: &[u8]) -> Option<i64> {
-    value.try_into().ok().map(i64::from_le_bytes)
-}
-
-/// A size or duration; none, and one below 0, counts as 0.
-fn amount(value: &[u8]) -> u64 {
-    integer(value).and_then(|amount| u64::try_from(amount).ok()).unwrap_or(0)
+    /// The label `method`.
+    pub method: &'static [u8],
+    /// Envoy's name of the route; empty if it has none.
+    pub route: &'a [u8],
+    /// The label `status`.
+    pub status: Status,
+    /// Nanoseconds from the request's headers to the end of the response.
+    pub duration_ns: u64,
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// Bytes of the response's body.
+    pub response_bytes: u64,
+    /// The cluster; empty if it was not asked for, or the route leads to none.
+    pub cluster: &'a [u8],
 }
 
 /// All that this VM counts.
@@ -83,8 +64,7 @@ impl Table {
     /// Counts a request.
     pub fn count(&mut self, request: &Request<'_>) {
         let service = self.service.as_deref().unwrap_or(request.cluster);
-        let status = Status::new(request.status);
-        let labels = [service, request.route, method(request.method), status.as_bytes()];
+        let labels = [service, request.route, request.method, request.status.as_bytes()];
         let set = self.metrics.set(self.requests, &labels);
         self.metrics.add(set, REQUESTS, 1);
         self.metrics.observe(set, DURATION, request.duration_ns.saturating_add(500) / 1_000);

@@ -4,20 +4,22 @@ use request_metrics::RequestMetrics;
 use slipstream_host::Property;
 use slipstream_host::double::{self, Double, set_property, with};
 
-/// A request that is over, and what Envoy says of it.
+/// A request, what Envoy says of it, and how long it takes.
 #[derive(Clone, Copy)]
 struct Told<'a> {
     method: &'a str,
+    path: &'a str,
     route: &'a str,
     cluster: Option<&'a str>,
     status: Option<i64>,
-    duration_ns: i64,
-    request_bytes: i64,
-    response_bytes: i64,
+    duration_ns: u64,
+    request_bytes: usize,
+    response_bytes: usize,
 }
 
 const ITEMS: Told = Told {
     method: "GET",
+    path: "/api/items",
     route: "items",
     cluster: Some("origin"),
     status: Some(200),
@@ -26,24 +28,43 @@ const ITEMS: Told = Told {
     response_bytes: 2_000,
 };
 
-fn serve(proxy: &Double<RequestMetrics>, told: Told) {
+/// What Envoy tells by property; nothing is left of the stream before.
+fn prepare(told: Told) {
     with(|host| host.clear_properties());
-    let numbers = [
-        (Property::RESPONSE_CODE, told.status),
-        (Property::REQUEST_DURATION, Some(told.duration_ns)),
-        (Property::REQUEST_SIZE, Some(told.request_bytes)),
-        (Property::RESPONSE_SIZE, Some(told.response_bytes)),
-    ];
-    for (property, value) in numbers {
-        if let Some(value) = value {
-            set_property(property, &value.to_le_bytes());
-        }
-    }
-    set_property(Property::REQUEST_METHOD, told.method.as_bytes());
     set_property(Property::ROUTE_NAME, told.route.as_bytes());
     if let Some(cluster) = told.cluster {
         set_property(Property::CLUSTER_NAME, cluster.as_bytes());
     }
+}
+
+fn serve(proxy: &Double<RequestMetrics>, told: Told) {
+    prepare(told);
+    let mut stream = proxy.stream();
+    let headers = [(":method", told.method), (":authority", "shop.example"), (":path", told.path)];
+    stream.request(&headers, &vec![b'q'; told.request_bytes]);
+    with(|host| host.now_ns += told.duration_ns);
+    if let Some(status) = told.status {
+        stream.response_headers(&[(":status", &status.to_string())], told.response_bytes == 0);
+    }
+    let (first, second) = (told.response_bytes / 3, told.response_bytes - told.response_bytes / 3);
+    stream.response_body(&vec![b'a'; first], false);
+    stream.response_body(&vec![b'a'; second], true);
+    stream.log();
+}
+
+/// A request that Envoy refused before it came to any filter.
+fn refuse(proxy: &Double<RequestMetrics>, told: Told) {
+    prepare(told);
+    let status = told.status.unwrap_or(0);
+    for (property, value) in [
+        (Property::RESPONSE_CODE, status),
+        (Property::REQUEST_DURATION, told.duration_ns as i64),
+        (Property::REQUEST_SIZE, told.request_bytes as i64),
+        (Property::RESPONSE_SIZE, told.response_bytes as i64),
+    ] {
+        set_property(property, &value.to_le_bytes());
+    }
+    set_property(Property::REQUEST_METHOD, told.method.as_bytes());
     proxy.stream().log();
 }
 
@@ -62,20 +83,40 @@ fn a_request_is_counted_under_what_it_was() {
         (Told { route: "", ..ITEMS }, ["origin", "none", "GET", "200"]),
         (Told { method: "PURGE", ..ITEMS }, ["origin", "items", "_OTHER", "200"]),
         (Told { status: None, ..ITEMS }, ["origin", "items", "GET", "0"]),
-        (Told { status: Some(0), ..ITEMS }, ["origin", "items", "GET", "0"]),
         (Told { status: Some(503), method: "HEAD", ..ITEMS }, ["origin", "items", "HEAD", "503"]),
         (Told { route: "a;.;b=.=c", ..ITEMS }, ["origin", "a_._b_._c", "GET", "200"]),
     ];
-    for evaluates in [true, false] {
+    for config in ["{}", r#"{"route_fields": []}"#] {
         for (told, labels) in cases {
-            let proxy = Double::<RequestMetrics>::start("{}").unwrap();
-            if !evaluates {
-                with(|host| host.failing.insert("call_foreign_function"));
+            for send in [serve, refuse] {
+                let proxy = Double::<RequestMetrics>::start(config).unwrap();
+                send(&proxy, told);
+                proxy.tick_after_ms(1_000);
+                assert_eq!(metric(labels, "http_requests_total"), Some(1), "{labels:?} {config}");
+                let sum = |name: &str| metric(labels, name);
+                assert_eq!(sum("http_request_duration_microseconds_total"), Some(7_300), "{labels:?}");
+                assert_eq!(sum("http_response_size_bytes_sum"), Some(2_000), "{labels:?}");
             }
-            serve(&proxy, told);
-            proxy.tick_after_ms(1_000);
-            assert_eq!(metric(labels, "http_requests_total"), Some(1), "{labels:?} {evaluates}");
         }
+    }
+}
+
+#[test]
+fn a_route_is_asked_for_unless_fields_choose_it() {
+    let other = Told { route: "canary", ..ITEMS };
+    let elsewhere = Told { path: "/elsewhere", ..other };
+    for (config, items, canary) in [("{}", 1, 2), (r#"{"route_fields": []}"#, 2, 1)] {
+        let proxy = Double::<RequestMetrics>::start(config).unwrap();
+        for told in [ITEMS, other, elsewhere] {
+            serve(&proxy, told);
+        }
+        proxy.tick_after_ms(1_000);
+        let count = |route| metric(["origin", route, "GET", "200"], "http_requests_total");
+        assert_eq!((count("items"), count("canary")), (Some(items), Some(canary)), "{config}");
+        // What was learnt of a route does not last: routes may change.
+        serve(&proxy, other);
+        proxy.tick_after_ms(1_000);
+        assert_eq!(count("canary"), Some(canary + 1), "{config}");
     }
 }
 
@@ -144,7 +185,7 @@ fn routes_past_the_cap_are_one() {
 #[test]
 fn a_host_that_refuses_costs_no_request_and_no_count() {
     let proxy = Double::<RequestMetrics>::start("").unwrap();
-    with(|host| host.failing.extend(["call_foreign_function", "get_property"]));
+    with(|host| host.failing.insert("get_property"));
     serve(&proxy, ITEMS);
     with(|host| host.failing = ["define_metric", "increment_metric"].into());
     serve(&proxy, ITEMS);
@@ -159,11 +200,18 @@ fn a_host_that_refuses_costs_no_request_and_no_count() {
 #[test]
 fn absurd_amounts_are_counted_as_0() {
     let proxy = Double::<RequestMetrics>::start("").unwrap();
-    serve(&proxy, Told { duration_ns: -5, request_bytes: -1, response_bytes: i64::MIN, ..ITEMS });
-    serve(&proxy, Told { duration_ns: i64::MAX, request_bytes: i64::MAX, response_bytes: 1, ..ITEMS });
-    proxy.tick_after_ms(1_000);
     let labels = ["origin", "items", "GET", "200"];
-    assert_eq!(metric(labels, "http_request_duration_seconds_count"), Some(2));
-    assert_eq!(metric(labels, "http_response_size_bytes_sum"), Some(1));
+    prepare(ITEMS);
+    set_property(Property::RESPONSE_CODE, &200_i64.to_le_bytes());
+    set_property(Property::REQUEST_METHOD, b"GET");
+    for size in [-1, i64::MIN, i64::MAX] {
+        set_property(Property::REQUEST_SIZE, &size.to_le_bytes());
+        set_property(Property::RESPONSE_SIZE, b"nonsense");
+        set_property(Property::REQUEST_DURATION, b"short");
+        proxy.stream().log();
+    }
+    proxy.tick_after_ms(1_000);
+    assert_eq!(metric(labels, "http_request_duration_seconds_count"), Some(3));
+    assert_eq!(metric(labels, "http_request_duration_microseconds_total"), Some(0));
     assert_eq!(metric(labels, "http_request_size_bytes_sum"), Some(i64::MAX));
 }

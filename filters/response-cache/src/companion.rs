@@ -1,7 +1,7 @@
 //! What the filter asks of the companion, and what it makes of the answers.
 
 use crate::config;
-use cache_protocol::{Entry, InvalidationRequest, names};
+use cache_protocol::{Entry, InvalidationRequest, View, names};
 use circuit_breaker::{Breaker, State};
 use http_semantics::Fields;
 use invalidation::Position;
@@ -17,10 +17,10 @@ pub struct Companion {
 /// What an envelope may have beside a body: Envoy's own limit of 60 KiB of headers, the key and tags.
 const ENVELOPE_BYTES: u64 = 128 << 10;
 
-/// What a lookup has found.
-pub enum Found {
+/// What a lookup has found, in the answer's body.
+pub enum Found<'a> {
     /// A response that no invalidation has hit.
-    Entry(Entry),
+    Entry(View<'a>),
     /// Nothing, and where the log stands now.
     Nothing(Position),
     /// An envelope that is damaged, or not what was asked for.
@@ -61,23 +61,22 @@ impl Companion {
         Some(sent)
     }
 
-    /// Reads the answer to a lookup of `key`.
-    pub fn found(
-        &mut self,
-        key: &str,
-        response: Result<CalloutResponse, CalloutError>,
-        now_ms: u64,
-    ) -> Found {
-        let found = match response {
-            Err(_) => Found::Failed,
-            Ok(response) if response.body_size() as u64 > self.max_envelope_bytes => Found::Damaged,
-            Ok(response) => read(key, &response),
-        };
+    /// Copies the answer's body out of the host. None if there is no usable answer; one that is too large for any
+    /// envelope is left there, and is empty here.
+    pub fn body(&self, response: &Result<CalloutResponse, CalloutError>) -> Option<Vec<u8>> {
+        let response = response.as_ref().ok()?;
+        if response.body_size() as u64 > self.max_envelope_bytes {
+            return Some(Vec::new());
+        }
+        response.body().ok()
+    }
+
+    /// Takes note of how a lookup has ended.
+    pub fn looked_up(&mut self, found: &Found<'_>, now_ms: u64) {
         match found {
             Found::Failed => self.breaker.failed(now_ms),
             _ => self.breaker.succeeded(),
         }
-        found
     }
 
     /// Stores a response and does not wait for the outcome. False if it could not be sent, or if the companion is being
@@ -123,14 +122,16 @@ impl Companion {
     }
 }
 
-fn read(key: &str, response: &CalloutResponse) -> Found {
+/// Reads the answer to a lookup of `key`.
+pub fn read<'a>(
+    key: &str,
+    response: &Result<CalloutResponse, CalloutError>,
+    body: Option<&'a [u8]>,
+) -> Found<'a> {
+    let (Ok(response), Some(body)) = (response, body) else { return Found::Failed };
     // The headers of a hit are not read: an envelope says all, and nothing else decodes as one.
-    let entry = match response.body() {
-        Ok(body) => Entry::decode(&body),
-        Err(_) => return Found::Failed,
-    };
-    if let Ok(entry) = entry {
-        return if entry.key == key { Found::Entry(entry) } else { Found::Damaged };
+    if let Ok(view) = View::decode(body) {
+        return if view.key == key { Found::Entry(view) } else { Found::Damaged };
     }
     match response.headers() {
         Ok(headers) => match headers.status() {

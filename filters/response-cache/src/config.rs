@@ -2,7 +2,7 @@
 
 use cache_policy::{Policy, RoutePolicy};
 use serde::Deserialize;
-use slipstream_host::ConfigError;
+use slipstream_host::{ConfigError, check_field_names};
 
 /// The plugin's configuration.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -22,6 +22,9 @@ pub struct Config {
     /// field part of the key.
     #[serde(default = "default_credential_headers")]
     pub credential_headers: Vec<String>,
+    /// Request fields, beside method, authority and path, by which Envoy's routes are chosen. With it, Envoy is not asked
+    /// for the route of a request that is like one before.
+    pub route_fields: Option<Vec<String>>,
     /// Seconds that a response is kept at most, whatever its origin says.
     #[serde(default = "default_max_ttl_seconds")]
     pub max_ttl_seconds: u64,
@@ -131,7 +134,8 @@ impl Config {
         within("max_entry_bytes", config.max_entry_bytes, 1, ENTRY_LIMIT)?;
         within("max_ttl_seconds", config.max_ttl_seconds, 1, 31_536_000)?;
         within("max_label_sets", config.max_label_sets as u64, 1, 100_000)?;
-        names("credential_headers", &config.credential_headers)?;
+        check_field_names("credential_headers", &config.credential_headers)?;
+        check_field_names("route_fields", config.route_fields.as_deref().unwrap_or_default())?;
         Ok(config)
     }
 
@@ -184,20 +188,6 @@ impl From<RawRouteSettings> for RouteSettings {
     }
 }
 
-/// Field names are tokens (RFC 9110 §5.1).
-fn names(path: &str, names: &[String]) -> Result<(), ConfigError> {
-    let is_token = |name: &String| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-    };
-    match names.iter().position(|name| !is_token(name)) {
-        None => Ok(()),
-        Some(index) => Err(ConfigError::new(
-            format!("{path}[{index}]"),
-            format!("{:?} is not the name of a header field", names.get(index).map_or("", String::as_str)),
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +225,16 @@ mod tests {
                 r#"{"companion": {"cluster": "c"}, "credential_headers": ["a", "b c"]}"#,
                 "credential_headers[1]",
                 "not the name of a header field",
+            ),
+            (
+                r#"{"companion": {"cluster": "c"}, "route_fields": ["x-canary", ""]}"#,
+                "route_fields[1]",
+                "not the name of a header field",
+            ),
+            (
+                r#"{"companion": {"cluster": "c"}, "route_fields": true}"#,
+                "route_fields",
+                "expected a sequence",
             ),
         ];
         for (json, path, message) in cases {

@@ -26,6 +26,11 @@ impl L1 {
         L1((max_bytes > 0).then(|| Cache::with_weighter(expected, max_bytes, ByBytes)))
     }
 
+    /// Whether it stores anything at all.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// What is stored under a full key.
     pub fn find(&self, key: &str) -> Option<Rc<Stored>> {
         self.0.as_ref()?.get(key).cloned()

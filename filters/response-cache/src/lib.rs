@@ -10,6 +10,7 @@ mod l1;
 mod measures;
 mod outbox;
 mod plugin;
+mod question;
 mod stored;
 mod stream;
 

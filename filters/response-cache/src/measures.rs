@@ -1,7 +1,7 @@
 //! What the filter counts.
 
 use crate::l1::L1;
-use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics};
+use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics, SetId};
 use slipstream_host::metrics::{Exporter, Gauge};
 
 const HITS: usize = 0;
@@ -26,7 +26,8 @@ pub struct Measures {
     metrics: Metrics,
     exporter: Exporter,
     requests: GroupId,
-    lookups: GroupId,
+    /// By [`Lookup`], in its order.
+    lookups: [SetId; Lookup::ALL.len()],
     bypasses: GroupId,
     refusals: GroupId,
     stores: GroupId,
@@ -54,9 +55,7 @@ impl Measures {
             histograms: vec![HistogramSpec::seconds("opt004_cache_latency_seconds", &LATENCY_BUCKETS_US)],
         });
         // Known from the start, so that rates see the first of each.
-        for outcome in Lookup::ALL {
-            metrics.set(lookups, &[outcome.as_str().as_bytes()]);
-        }
+        let lookups = Lookup::ALL.map(|outcome| metrics.set(lookups, &[outcome.as_str().as_bytes()]));
         for outcome in [DELIVERED, UNDELIVERED] {
             metrics.set(invalidations, &[outcome]);
         }
@@ -79,18 +78,23 @@ impl Measures {
         }
     }
 
-    /// A request was answered from the cache, or not, this long after it came.
-    pub fn answered(&mut self, labels: Labels<'_>, head: bool, hit: bool, latency_ns: u64) {
+    /// Where requests with these labels are counted.
+    pub fn of_requests(&mut self, labels: Labels<'_>, head: bool) -> SetId {
         let method: &[u8] = if head { b"HEAD" } else { b"GET" };
-        let set =
-            self.metrics.set(self.requests, &[labels.service.as_bytes(), labels.route.as_bytes(), method]);
-        self.metrics.add(set, if hit { HITS } else { MISSES }, 1);
-        self.metrics.observe(set, LATENCY, latency_ns / 1_000);
+        self.metrics.set(self.requests, &[labels.service.as_bytes(), labels.route.as_bytes(), method])
+    }
+
+    /// A request was answered from the cache, or not, this long after it came.
+    pub fn answered(&mut self, of: SetId, hit: bool, latency_ns: u64) {
+        self.metrics.add(of, if hit { HITS } else { MISSES }, 1);
+        self.metrics.observe(of, LATENCY, latency_ns / 1_000);
     }
 
     /// A lookup ended.
     pub fn looked_up(&mut self, outcome: Lookup) {
-        self.count(self.lookups, &[outcome.as_str().as_bytes()], 1);
+        if let Some(set) = self.lookups.get(outcome as usize) {
+            self.metrics.add(*set, 0, 1);
+        }
     }
 
     /// A request went past the cache.

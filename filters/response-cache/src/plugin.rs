@@ -6,6 +6,7 @@ use crate::follower::{Followed, Follower};
 use crate::l1::L1;
 use crate::measures::Measures;
 use crate::outbox::Outbox;
+use crate::question::Questions;
 use crate::stored::Stored;
 use crate::stream::CacheStream;
 use cache_policy::Policy;
@@ -23,8 +24,7 @@ pub struct ResponseCache {
     pub(crate) follower: RefCell<Follower>,
     pub(crate) l1: RefCell<L1>,
     pub(crate) measures: RefCell<Measures>,
-    /// Memory that keys are made in, used again.
-    pub(crate) key_buffer: RefCell<String>,
+    pub(crate) questions: RefCell<Questions>,
     outbox: RefCell<Outbox>,
     retry: RefCell<Option<(Token, InvalidationRequest)>>,
     ticks: Cell<u32>,
@@ -47,7 +47,7 @@ impl Plugin for ResponseCache {
             follower: RefCell::new(Follower::new()),
             l1: RefCell::new(L1::new(config.l1.max_bytes)),
             measures: RefCell::new(Measures::new(config.max_label_sets)),
-            key_buffer: RefCell::default(),
+            questions: RefCell::new(Questions::new(&config)),
             outbox: RefCell::default(),
             retry: RefCell::default(),
             ticks: Cell::new(0),
@@ -88,7 +88,7 @@ impl ResponseCache {
         let follower = self.follower.borrow();
         let log = follower.leased(now_ms)?;
         let stored = self.l1.borrow().find(key)?;
-        if log.admits(&stored.entry.key, &stored.entry.tags, stored.entry.position) {
+        if stored.is_admitted_by(log) {
             return Some(stored);
         }
         self.l1.borrow_mut().remove(key);

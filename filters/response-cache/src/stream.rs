@@ -6,9 +6,10 @@ mod seek;
 use crate::config::RouteSettings;
 use crate::measures::Labels;
 use crate::plugin::ResponseCache;
+use crate::question::Question;
 use cache_policy::cache_status::{CacheStatus, Forward};
-use cache_policy::key;
-use cache_policy::request::{self, BypassReason, Lookup, RequestDecision};
+use cache_policy::request::{self, BypassReason, RequestDecision};
+use cache_policy::{conditional, key};
 use cache_protocol::names::MAX_TARGET_BYTES;
 use cache_protocol::{Entry, InvalidationRequest};
 use http_semantics::Fields;
@@ -30,7 +31,7 @@ enum State {
     /// Nothing to do, or nothing more.
     Done,
     /// The request waits for the companion.
-    LookingUp(Token, Box<Seeking>),
+    LookingUp(Token, Box<Asked>),
     /// The request is at the origin, and its response may be stored.
     Fetching(Box<Fetch>),
     /// The response's body is coming in.
@@ -45,21 +46,14 @@ enum State {
 
 /// A request that a stored response may answer.
 struct Asked {
-    lookup: Lookup,
+    question: Rc<Question>,
     request: Headers,
-    route: Rc<Route<RouteSettings>>,
     began_ns: u64,
-}
-
-/// A request for which no response is stored in L1.
-struct Seeking {
-    asked: Asked,
-    key: String,
 }
 
 /// A request that went to the origin because no stored response would do.
 struct Fetch {
-    seeking: Seeking,
+    asked: Asked,
     reason: Forward,
     /// Where the log stood before; without it the response cannot be stored.
     position: Option<Position>,
@@ -86,22 +80,26 @@ impl CacheStream {
     fn begin(&mut self, has_body: bool) -> Result<Action, HostError> {
         let plugin = self.plugin.clone();
         let request = HeaderMap::Request.read()?;
+        let began_ns = now_ns();
+        let now_ms = began_ns / 1_000_000;
+        let route_name = plugin.questions.borrow().route_name()?;
+        let known = plugin.questions.borrow_mut().recall(&request, route_name.as_deref(), now_ms);
+        if let Some(question) = known {
+            return Ok(self.ask(Asked { question, request, began_ns }, has_body));
+        }
         let (Some(method), Some(authority), Some(path)) =
             (request.first(":method"), request.first(":authority"), request.first(":path"))
         else {
             return Ok(Action::Continue);
         };
-        let began_ns = now_ns();
-        let route = plugin.routes.current(authority, began_ns / 1_000_000)?;
+        let route = match route_name.clone() {
+            Some(name) => plugin.routes.named(name, authority, now_ms)?,
+            None => plugin.routes.current(authority, now_ms)?,
+        };
         let Some(settings) = &route.settings else {
             return Ok(self.bypass(&route, "settings"));
         };
-        let decision = request::decide(method, &request, &plugin.policy, &settings.policy);
-        // Writes still have to be made known.
-        if plugin.must_keep_out() && decision != RequestDecision::Invalidate {
-            return Ok(self.bypass(&route, not_stored::KEPT_OUT));
-        }
-        match decision {
+        match request::decide(method, &request, &plugin.policy, &settings.policy) {
             RequestDecision::Bypass(reason) => Ok(self.bypass(&route, reason.as_str())),
             RequestDecision::Invalidate => {
                 let key = key::primary(b"GET", authority, path);
@@ -117,20 +115,31 @@ impl CacheStream {
                 self.state = State::Writing(invalidation);
                 Ok(Action::Continue)
             }
-            // HTTP/2 may announce a body by nothing but the missing end of the stream.
-            RequestDecision::Lookup(_) if has_body => Ok(self.bypass(&route, BypassReason::Body.as_str())),
             RequestDecision::Lookup(lookup) => {
-                let mut buffer = plugin.key_buffer.borrow_mut();
-                buffer.clear();
-                key::write_primary(&mut buffer, b"GET", authority, path);
+                let primary = key::primary(b"GET", authority, path);
                 let coding = key::Coding::of_request(&request);
-                key::write_variant(&mut buffer, coding, &route.name, &settings.policy.key_headers, &request);
-                if buffer.len() > MAX_TARGET_BYTES {
+                let key = key::full(&primary, coding, &route.name, &settings.policy.key_headers, &request);
+                if key.len() > MAX_TARGET_BYTES {
                     return Ok(self.bypass(&route, LONG_KEY));
                 }
-                Ok(self.seek(&buffer, Asked { lookup, request, route, began_ns }))
+                let counted = plugin.measures.borrow_mut().of_requests(self.labels(&route), lookup.head);
+                let is_conditional = conditional::is_conditional(&request);
+                let question = Rc::new(Question { lookup, is_conditional, route, key, counted });
+                plugin.questions.borrow_mut().remember(&request, route_name.as_deref(), question.clone());
+                Ok(self.ask(Asked { question, request, began_ns }, has_body))
             }
         }
+    }
+
+    fn ask(&mut self, asked: Asked, has_body: bool) -> Action {
+        if self.plugin.must_keep_out() {
+            return self.bypass(&asked.question.route, not_stored::KEPT_OUT);
+        }
+        // HTTP/2 may announce a body by nothing but the missing end of the stream.
+        if has_body {
+            return self.bypass(&asked.question.route, BypassReason::Body.as_str());
+        }
+        self.seek(asked)
     }
 
     fn bypass(&mut self, route: &Route<RouteSettings>, reason: &'static str) -> Action {
@@ -167,8 +176,8 @@ impl Stream for CacheStream {
 
     fn on_callout(&mut self, token: Token, response: Result<CalloutResponse, CalloutError>) {
         match std::mem::replace(&mut self.state, State::Done) {
-            State::LookingUp(waiting, seeking) if waiting == token => {
-                if self.found(*seeking, response) == Action::Continue {
+            State::LookingUp(waiting, asked) if waiting == token => {
+                if self.found(*asked, response) == Action::Continue {
                     resume_request();
                 }
             }

@@ -37,8 +37,8 @@ pub fn bootstrap(cases: &[&Case], ports: Ports, direct_file: &str) -> Result<Str
             "listeners": listeners,
             "clusters": [
                 cluster(ORIGIN, ports.origin),
-                cluster(COMPANION_EMBEDDED, ports.embedded),
-                cluster(COMPANION_REDIS, ports.redis),
+                companion(COMPANION_EMBEDDED, ports.embedded),
+                companion(COMPANION_REDIS, ports.redis),
             ],
         },
     });
@@ -174,6 +174,17 @@ fn cluster(name: &str, port: u16) -> Value {
             "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": loopback(port) } }] }],
         },
     })
+}
+
+/// A companion's cluster speaks HTTP/2, as in the shipped configuration.
+fn companion(name: &str, port: u16) -> Value {
+    const OPTIONS: &str = "upstreams.http.v3.HttpProtocolOptions";
+    let mut cluster = cluster(name, port);
+    cluster["typed_extension_protocol_options"][format!("envoy.extensions.{OPTIONS}")] = json!({
+        "@type": type_url(OPTIONS),
+        "explicit_http_config": { "http2_protocol_options": {} },
+    });
+    cluster
 }
 
 fn extension(name: &str, type_name: &str, mut config: Value) -> Value {

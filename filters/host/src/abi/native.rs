@@ -15,6 +15,11 @@ pub fn now_ns() -> u64 {
     with(|host| host.now_ns)
 }
 
+/// The double's clock again: nobody sets it back.
+pub fn monotonic_ns() -> u64 {
+    now_ns()
+}
+
 /// Asks for ticks: the double's test ticks by itself.
 pub fn set_tick_period(_period_ms: u32) -> Result<(), HostError> {
     with(|host| host.may("set_tick_period"))
@@ -92,37 +97,6 @@ pub fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
     with(|host| {
         host.may("get_property")?;
         Ok(host.properties.get(path).cloned())
-    })
-}
-
-/// Calls a function that Envoy adds to the ABI. The double knows those that [`crate::PropertyList`] calls, and of
-/// their language only what it says: a list of properties, some with `has(…) ? … : ''`.
-pub fn foreign_function(name: &str, argument: &[u8]) -> Result<Vec<u8>, HostError> {
-    const FAILED: HostError = HostError { call: "call_foreign_function", status: 10 };
-    with(|host| {
-        host.may("call_foreign_function")?;
-        match name {
-            "expr_create" => {
-                host.expressions.push(String::from_utf8_lossy(argument).into_owned());
-                Ok((host.expressions.len() as u32 - 1).to_le_bytes().to_vec())
-            }
-            "expr_evaluate" => {
-                let token = argument.try_into().map(u32::from_le_bytes).map_err(|_| FAILED)?;
-                let expression = host.expressions.get(token as usize).ok_or(FAILED)?;
-                let items = expression.trim_matches(['[', ']']).split(", ").map(|item| {
-                    let optional = item.strip_prefix("has(").and_then(|item| item.split_once(')'));
-                    let path = optional.map_or(item, |(path, _)| path).replace('.', "\0");
-                    match host.properties.get(path.as_bytes()) {
-                        Some(value) => Ok(value.as_slice()),
-                        None if optional.is_some() => Ok(b"".as_slice()),
-                        None => Err(FAILED),
-                    }
-                });
-                let items = items.collect::<Result<Vec<_>, _>>()?;
-                Ok(pairs::encode(items.into_iter().map(|item| (item, b"".as_slice()))))
-            }
-            _ => Err(FAILED),
-        }
     })
 }
 

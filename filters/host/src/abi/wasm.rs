@@ -48,14 +48,6 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_call_foreign_function(
-        name: *const u8,
-        name_size: usize,
-        argument: *const u8,
-        argument_size: usize,
-        data: *mut *mut u8,
-        size: *mut usize,
-    ) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -69,6 +61,11 @@ unsafe extern "C" {
     fn proxy_continue_stream(half: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
 }
 
 fn check(call: &'static str, status: u32) -> Result<(), HostError> {
@@ -108,6 +105,15 @@ pub fn now_ns() -> u64 {
     let mut time = 0;
     // SAFETY: the host writes one u64 during the call.
     let _ = unsafe { proxy_get_current_time_nanoseconds(&mut time) };
+    time
+}
+
+/// Nanoseconds since some moment that is the host's choice; 0 if it has no such clock.
+pub fn monotonic_ns() -> u64 {
+    const MONOTONIC: u32 = 1;
+    let mut time = 0;
+    // SAFETY: the host writes one u64 during the call.
+    let _ = unsafe { clock_time_get(MONOTONIC, 1, &mut time) };
     time
 }
 
@@ -179,25 +185,6 @@ pub fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
         // SAFETY: the host reads `path` and writes the two results during the call.
         unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) }
     })
-}
-
-/// Calls a function that Envoy adds to the ABI.
-pub fn foreign_function(name: &str, argument: &[u8]) -> Result<Vec<u8>, HostError> {
-    const CALL: &str = "call_foreign_function";
-    let answer = fetch(CALL, |data, size| {
-        // SAFETY: the host reads name and argument and writes the two results during the call.
-        unsafe {
-            proxy_call_foreign_function(
-                name.as_ptr(),
-                name.len(),
-                argument.as_ptr(),
-                argument.len(),
-                data,
-                size,
-            )
-        }
-    })?;
-    answer.ok_or(HostError { call: CALL, status: NOT_FOUND })
 }
 
 /// Answers the current stream. `headers` is in the wire form of [`crate::pairs`].

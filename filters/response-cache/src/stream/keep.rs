@@ -1,6 +1,6 @@
 //! Storing a response that the origin has given.
 
-use super::{Asked, CacheStream, Collected, Fetch, Seeking, State, announce};
+use super::{CacheStream, Collected, Fetch, State, announce};
 use crate::config::RouteSettings;
 use crate::stored::Stored;
 use cache_policy::cache_status::CacheStatus;
@@ -28,12 +28,13 @@ impl CacheStream {
         let verdict = self.storable(&fetch, &response);
         let detail = verdict.as_ref().err().copied();
         announce(CacheStatus::Forward { reason: fetch.reason, stored: detail.is_none(), detail })?;
-        let Seeking { key, asked: Asked { route, .. } } = fetch.seeking;
+        let question = fetch.asked.question;
+        let route = question.route.clone();
         match verdict {
             Err(reason) => self.plugin.measures.borrow_mut().not_stored(self.labels(&route), reason),
             Ok((storable, position)) => {
                 let entry = Entry {
-                    key,
+                    key: question.key.clone(),
                     position,
                     response_time_ms: now_ns() / 1_000_000,
                     initial_age_ms: storable.initial_age_ms,
@@ -57,9 +58,11 @@ impl CacheStream {
     }
 
     fn storable(&self, fetch: &Fetch, response: &Headers) -> Result<(Storable, Position), &'static str> {
-        let asked = &fetch.seeking.asked;
-        let Some(settings) = &asked.route.settings else { return Err(BypassReason::Disabled.as_str()) };
-        if !asked.lookup.store_allowed {
+        let Fetch { asked, .. } = fetch;
+        let Some(settings) = &asked.question.route.settings else {
+            return Err(BypassReason::Disabled.as_str());
+        };
+        if !asked.question.lookup.store_allowed {
             return Err(BypassReason::Method.as_str());
         }
         let storable = store::decide(

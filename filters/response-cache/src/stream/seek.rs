@@ -1,9 +1,10 @@
 //! Looking for a stored response: in L1, at the companion, and if there is none to the origin.
 
-use super::{Asked, CacheStream, Fetch, Seeking, State};
-use crate::companion::Found;
+use super::{Asked, CacheStream, Fetch, State};
+use crate::companion::{self, Found};
 use crate::measures::Lookup as Outcome;
-use crate::stored::Stored;
+use crate::question::Question;
+use crate::stored::{Answer, Stored};
 use cache_policy::cache_status::Forward;
 use cache_policy::conditional;
 use cache_policy::reuse::{self, Reuse};
@@ -17,58 +18,57 @@ const DETAILS: &str = "slipstream_cache_hit";
 
 impl CacheStream {
     /// Looks in L1, and asks the companion if there is nothing.
-    pub(super) fn seek(&mut self, key: &str, asked: Asked) -> Action {
+    pub(super) fn seek(&mut self, asked: Asked) -> Action {
         let now_ms = asked.began_ns / 1_000_000;
-        let may_use_stored = asked.lookup.may_use_stored;
-        if let Some(stored) = may_use_stored.then(|| self.plugin.find_in_l1(key, now_ms)).flatten()
+        let Question { lookup, key, .. } = &*asked.question;
+        if let Some(stored) = lookup.may_use_stored.then(|| self.plugin.find_in_l1(key, now_ms)).flatten()
             && let Reuse::Fresh { age_seconds, ttl_seconds } =
-                reuse::decide(&stored.times(), &asked.lookup.cache_control, now_ms)
-            && self.serve(&asked, &stored, age_seconds, ttl_seconds, Outcome::L1)
+                reuse::decide(&stored.times(), &lookup.cache_control, now_ms)
+            && self.serve(&asked, &*stored, age_seconds, ttl_seconds, Outcome::L1)
         {
             return Action::Pause;
         }
-        let seeking = Seeking { asked, key: key.to_owned() };
-        if !may_use_stored {
-            return self.fetch(seeking, Forward::Request, Outcome::Forced, None);
+        if !lookup.may_use_stored {
+            return self.fetch(asked, Forward::Request, Outcome::Forced, None);
         }
-        let sent = self.plugin.companion.borrow_mut().look_up(&seeking.key, now_ms);
+        let sent = self.plugin.companion.borrow_mut().look_up(key, now_ms);
         match sent {
             Some(Ok(token)) => {
-                self.state = State::LookingUp(token, Box::new(seeking));
+                self.state = State::LookingUp(token, Box::new(asked));
                 Action::Pause
             }
-            Some(Err(_)) => self.fetch(seeking, Forward::Miss, Outcome::Failed, None),
-            None => self.fetch(seeking, Forward::Miss, Outcome::Skipped, None),
+            Some(Err(_)) => self.fetch(asked, Forward::Miss, Outcome::Failed, None),
+            None => self.fetch(asked, Forward::Miss, Outcome::Skipped, None),
         }
     }
 
     /// Takes in what the companion has found; whether the request is answered.
-    pub(super) fn found(
-        &mut self,
-        seeking: Seeking,
-        response: Result<CalloutResponse, CalloutError>,
-    ) -> Action {
+    pub(super) fn found(&mut self, asked: Asked, response: Result<CalloutResponse, CalloutError>) -> Action {
         let plugin = self.plugin.clone();
         let now_ms = now_ns() / 1_000_000;
-        let found = plugin.companion.borrow_mut().found(&seeking.key, response, now_ms);
+        let body = plugin.companion.borrow().body(&response);
+        let found = companion::read(&asked.question.key, &response, body.as_deref());
+        plugin.companion.borrow_mut().looked_up(&found, now_ms);
         match found {
-            Found::Nothing(position) => self.fetch(seeking, Forward::Miss, Outcome::Miss, Some(position)),
-            Found::Damaged => self.fetch(seeking, Forward::Miss, Outcome::Damaged, None),
-            Found::Failed => self.fetch(seeking, Forward::Miss, Outcome::Failed, None),
-            Found::Entry(entry) => {
+            Found::Nothing(position) => self.fetch(asked, Forward::Miss, Outcome::Miss, Some(position)),
+            Found::Damaged => self.fetch(asked, Forward::Miss, Outcome::Damaged, None),
+            Found::Failed => self.fetch(asked, Forward::Miss, Outcome::Failed, None),
+            Found::Entry(view) => {
                 // Older than where the log stands, and so all the more careful.
-                let position = entry.position;
-                let stored = Rc::new(Stored::new(entry));
-                match reuse::decide(&stored.times(), &seeking.asked.lookup.cache_control, now_ms) {
+                let position = view.position;
+                match reuse::decide(&view.times(), &asked.question.lookup.cache_control, now_ms) {
                     Reuse::Fresh { age_seconds, ttl_seconds } => {
-                        plugin.l1.borrow_mut().insert(stored.clone());
-                        if self.serve(&seeking.asked, &stored, age_seconds, ttl_seconds, Outcome::L2) {
+                        let mut l1 = plugin.l1.borrow_mut();
+                        if l1.is_on() {
+                            l1.insert(Rc::new(Stored::new(view.to_entry())));
+                        }
+                        if self.serve(&asked, &view, age_seconds, ttl_seconds, Outcome::L2) {
                             return Action::Pause;
                         }
-                        self.fetch(seeking, Forward::Miss, Outcome::Failed, Some(position))
+                        self.fetch(asked, Forward::Miss, Outcome::Failed, Some(position))
                     }
-                    Reuse::Stale => self.fetch(seeking, Forward::Stale, Outcome::Stale, Some(position)),
-                    Reuse::Unwanted => self.fetch(seeking, Forward::Request, Outcome::Stale, Some(position)),
+                    Reuse::Stale => self.fetch(asked, Forward::Stale, Outcome::Stale, Some(position)),
+                    Reuse::Unwanted => self.fetch(asked, Forward::Request, Outcome::Stale, Some(position)),
                 }
             }
         }
@@ -78,58 +78,53 @@ impl CacheStream {
     fn serve(
         &mut self,
         asked: &Asked,
-        stored: &Stored,
+        stored: &impl Answer,
         age_seconds: u64,
         ttl_seconds: u64,
         outcome: Outcome,
     ) -> bool {
-        let entry = &stored.entry;
-        let not_modified = entry.status == 200
+        let status = stored.status();
+        let not_modified = asked.question.is_conditional
+            && status == 200
             && conditional::not_modified(&asked.request, stored.field("etag"), stored.field("last-modified"));
         let sent = if not_modified {
             let headers = stored.not_modified_headers(age_seconds, ttl_seconds);
             send_local_reply(304, DETAILS, &headers, b"")
         } else {
             // The host leaves the body of an answer to HEAD out, and keeps its length.
-            send_local_reply(entry.status, DETAILS, &stored.headers(age_seconds, ttl_seconds), &entry.body)
+            send_local_reply(status, DETAILS, &stored.headers(age_seconds, ttl_seconds), stored.body())
         };
         if sent.is_err() {
             return false;
         }
         self.state = State::Done;
-        let mut measures = self.plugin.measures.borrow_mut();
-        measures.looked_up(outcome);
-        let latency_ns = now_ns().saturating_sub(asked.began_ns);
-        measures.answered(self.labels(&asked.route), asked.lookup.head, true, latency_ns);
+        self.count(asked, outcome, true);
         true
     }
 
     /// Lets the request go to the origin, unless its client wants nothing from there.
     fn fetch(
         &mut self,
-        seeking: Seeking,
+        asked: Asked,
         reason: Forward,
         outcome: Outcome,
         position: Option<Position>,
     ) -> Action {
-        let latency_ns = now_ns().saturating_sub(seeking.asked.began_ns);
-        {
-            let mut measures = self.plugin.measures.borrow_mut();
-            measures.looked_up(outcome);
-            measures.answered(
-                self.labels(&seeking.asked.route),
-                seeking.asked.lookup.head,
-                false,
-                latency_ns,
-            );
-        }
-        if seeking.asked.lookup.only_if_cached && send_gateway_timeout().is_ok() {
+        self.count(&asked, outcome, false);
+        if asked.question.lookup.only_if_cached && send_gateway_timeout().is_ok() {
             self.state = State::Done;
             return Action::Pause;
         }
         let position = position.or_else(|| self.plugin.follower.borrow().position());
-        self.state = State::Fetching(Box::new(Fetch { seeking, reason, position }));
+        self.state = State::Fetching(Box::new(Fetch { asked, reason, position }));
         Action::Continue
+    }
+
+    fn count(&self, asked: &Asked, outcome: Outcome, hit: bool) {
+        let latency_ns = now_ns().saturating_sub(asked.began_ns);
+        let mut measures = self.plugin.measures.borrow_mut();
+        measures.looked_up(outcome);
+        measures.answered(asked.question.counted, hit, latency_ns);
     }
 }
 
