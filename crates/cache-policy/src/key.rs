@@ -50,21 +50,15 @@ impl Coding {
 }
 
 /// The primary key of a request; `path_and_query` is its `:path`. What invalidates a URI names the key of its GET.
-pub fn primary(method: &[u8], authority: &[u8], path_and_query: &[u8]) -> String {
-    let mut key = String::with_capacity(method.len() + 1 + authority.len() + path_and_query.len());
-    write_primary(&mut key, method, authority, path_and_query);
-    key
-}
-
-/// Appends the [`primary`] key to `key`.
 ///
 /// Parameters are sorted by name, and those of one name keep their order: `a=2&a=1` is not `a=1&a=2`. Names are
 /// compared as a server may understand them, without percent-encoding and case. Empty parameters are kept.
-fn write_primary(key: &mut String, method: &[u8], authority: &[u8], path_and_query: &[u8]) {
-    encode(key, if method == b"HEAD" { b"GET" } else { method }, |byte| matches!(byte, b'#' | b'%'));
+pub fn primary(method: &[u8], authority: &[u8], path_and_query: &[u8]) -> String {
+    let mut key = String::with_capacity(method.len() + 1 + authority.len() + path_and_query.len());
+    encode(&mut key, if method == b"HEAD" { b"GET" } else { method }, |byte| matches!(byte, b'#' | b'%'));
     key.push(' ');
     let authority_start = key.len();
-    encode(key, authority, |byte| matches!(byte, b'/' | b'?' | b'#' | b'%'));
+    encode(&mut key, authority, |byte| matches!(byte, b'/' | b'?' | b'#' | b'%'));
     if let Some(authority) = key.get_mut(authority_start..) {
         authority.make_ascii_lowercase();
     }
@@ -73,14 +67,18 @@ fn write_primary(key: &mut String, method: &[u8], authority: &[u8], path_and_que
         Some((path, query)) => (path, query.get(1..)),
         None => (path_and_query, None),
     };
-    encode(key, path, |byte| byte == b'#');
+    encode(&mut key, path, |byte| byte == b'#');
     if let Some(query) = query {
         key.push('?');
-        write_query(key, query);
+        write_query(&mut key, query);
     }
+    key
 }
 
 /// The [`primary`] key with its variant; `route` is the route's name, `key_headers` the names that it makes part of the key.
+///
+/// A field with several lines is written line by line, one that is not there as `;name` alone, so that absent and empty
+/// differ. What could be mistaken for a part of the key is percent-encoded.
 pub fn full(
     primary: &str,
     coding: Coding,
@@ -88,39 +86,25 @@ pub fn full(
     key_headers: &[String],
     fields: &(impl Fields + ?Sized),
 ) -> String {
-    let mut key = String::with_capacity(primary.len() + 16);
+    let mut key = String::with_capacity(primary.len() + route.len() + 16);
     key.push_str(primary);
-    write_variant(&mut key, coding, route, key_headers, fields);
-    key
-}
-
-/// Makes a full key of the primary key in `key`, in place.
-///
-/// A field with several lines is written line by line, one that is not there as `;name` alone, so that absent and empty
-/// differ. What could be mistaken for a part of the key is percent-encoded.
-fn write_variant(
-    key: &mut String,
-    coding: Coding,
-    route: &str,
-    key_headers: &[String],
-    fields: &(impl Fields + ?Sized),
-) {
     key.push('#');
     key.push_str(coding.as_str());
     key.push(':');
-    encode(key, route.as_bytes(), is_reserved_in_variant);
+    encode(&mut key, route.as_bytes(), is_reserved_in_variant);
     for name in key_headers {
         let mut is_present = false;
         for value in fields.values(name) {
             is_present = true;
-            write_part(key, name);
+            write_part(&mut key, name);
             key.push('=');
-            encode(key, value, is_reserved_in_variant);
+            encode(&mut key, value, is_reserved_in_variant);
         }
         if !is_present {
-            write_part(key, name);
+            write_part(&mut key, name);
         }
     }
+    key
 }
 
 /// Whether a request's `:path` is a path and query that its key stands for unambiguously: it begins with `/`, and all of

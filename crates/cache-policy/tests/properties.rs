@@ -203,3 +203,69 @@ proptest! {
         }
     }
 }
+
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+/// Every field that has ever meant anything to a cache, and some that have not.
+fn any_request() -> impl Strategy<Value = Vec<(String, &'static str)>> {
+    const OTHERS: [&str; 17] = [
+        "accept",
+        "connection",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "if-match",
+        "if-range",
+        "if-unmodified-since",
+        "range",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-request-id",
+        "x-tenant",
+    ];
+    const VALUES: [&str; 10] = [
+        "",
+        "0",
+        "5",
+        "gzip",
+        "no-cache",
+        "no-store, only-if-cached",
+        "application/grpc",
+        "\"a\"",
+        "*",
+        DATE,
+    ];
+    let credentials = Policy::default().credential_headers;
+    let names = NAMES.into_iter().chain(OTHERS).map(String::from);
+    let name = select(names.chain(credentials).collect::<Vec<_>>());
+    vec((name, select(VALUES.to_vec())), 0..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn nothing_decides_but_the_fields_that_are_said_to(all in any_request(), has_key_header in any::<bool>()) {
+        let policy = Policy::default();
+        let key_headers = if has_key_header { vec!["x-tenant".to_owned()] } else { Vec::new() };
+        let route = RoutePolicy { enabled: true, key_headers, ..RoutePolicy::default() };
+        let decides = |name: &String| {
+            request::DECIDING_FIELDS.contains(&name.as_str())
+                || policy.credential_headers.contains(name)
+                || route.key_headers.contains(name)
+        };
+        let outcome = |fields: &Vec<(String, &str)>| {
+            let decision = request::decide(b"GET", fields, &policy, &route);
+            let key = key::full("GET a/", Coding::of_request(fields), "r", &route.key_headers, fields);
+            let not_modified = conditional::not_modified(fields, Some(b"\"a\""), Some(DATE.as_bytes()));
+            assert!(conditional::is_conditional(fields) || !not_modified);
+            (decision, key, not_modified)
+        };
+        let deciding: Vec<_> = all.iter().filter(|(name, _)| decides(name)).cloned().collect();
+        prop_assert_eq!(outcome(&all), outcome(&deciding));
+    }
+}

@@ -4,6 +4,7 @@
 
 mod faults;
 mod hits;
+mod questions;
 mod stores;
 mod support;
 mod writes;

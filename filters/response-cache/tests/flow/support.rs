@@ -15,9 +15,13 @@ pub const GET: &[(&str, &str)] =
 pub const KEY: &str = "GET shop.example/api/items?a=1&b=2#identity:items";
 pub const OK_JSON: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/json")];
 
+pub const CONFIG: &str = r#"{"companion": {"cluster": "companion"}}"#;
+
+pub type Proxy = Double<ResponseCache>;
+
 /// A proxy whose route opts in to a default lifetime.
-pub fn proxy() -> Double<ResponseCache> {
-    let proxy = Double::start(r#"{"companion": {"cluster": "companion"}}"#).unwrap();
+fn proxy_with(config: &str) -> Proxy {
+    let proxy = Double::start(config).unwrap();
     set_property(Property::ROUTE_NAME, b"items");
     set_property(Property::CLUSTER_NAME, b"shop");
     set_route(
@@ -28,15 +32,20 @@ pub fn proxy() -> Double<ResponseCache> {
 }
 
 /// A proxy that holds a lease on the log.
-pub fn leased_proxy() -> Double<ResponseCache> {
-    let proxy = proxy();
+pub fn leased_proxy() -> Proxy {
+    leased_proxy_with(CONFIG)
+}
+
+/// A proxy of this configuration that holds a lease on the log.
+pub fn leased_proxy_with(config: &str) -> Proxy {
+    let proxy = proxy_with(config);
     proxy.plugin().on_tick();
     answer_poll(&proxy, POSITION, true, "[]");
     proxy
 }
 
 /// Answers the poll under way.
-pub fn answer_poll(proxy: &Double<ResponseCache>, position: Position, reset: bool, records: &str) {
+pub fn answer_poll(proxy: &Proxy, position: Position, reset: bool, records: &str) {
     let poll = callout("GET /v1/invalidations");
     let page = format!(r#"{{"lease_ms":1000,"position":"{position}","reset":{reset},"records":{records}}}"#);
     proxy.answer(poll.token, Some(200), &[], page.as_bytes());
@@ -97,7 +106,7 @@ pub fn entry(body: &str) -> Entry {
 }
 
 /// Sends a GET that misses everywhere, and the origin's answer to it.
-pub fn fill(proxy: &Double<ResponseCache>, body: &str) {
+pub fn fill(proxy: &Proxy, body: &str) {
     let mut stream = proxy.stream();
     assert_eq!(stream.request(GET, b""), Action::Pause);
     answer_miss(&mut stream);
@@ -107,7 +116,7 @@ pub fn fill(proxy: &Double<ResponseCache>, body: &str) {
 }
 
 /// Lets the filter hand its metrics over.
-pub fn export(proxy: &Double<ResponseCache>) {
+pub fn export(proxy: &Proxy) {
     (0..5).for_each(|_| proxy.tick_after_ms(100));
 }
 
