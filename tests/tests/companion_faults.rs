@@ -119,6 +119,11 @@ fn envelope(key: &str) -> Vec<u8> {
     .encode()
 }
 
+/// What the shipped configuration says of the companion's protocol; the fakes of these tests speak HTTP/1.1.
+const HTTP_2: &str = "http2_protocol_options:
+              # Notices a companion whose machine has gone without a word.
+              connection_keepalive: { interval: 5s, timeout: 2s }";
+
 /// What a companion gone mad answers.
 const MADNESS: [&str; 11] = [
     "html",
@@ -173,10 +178,13 @@ fn a_companion_that_talks_nonsense_is_not_believed() {
     })
     .unwrap();
     let origin = Origin::start(echo).unwrap();
-    let setup = Setup::new().lookup_timeout_ms(400).edit(
-        "lookup_timeout_ms: 100",
-        "lookup_timeout_ms: 400\n                              breaker_failures: 1000000",
-    );
+    let setup = Setup::new()
+        .lookup_timeout_ms(400)
+        .edit(
+            "lookup_timeout_ms: 100",
+            "lookup_timeout_ms: 400\n                              breaker_failures: 1000000",
+        )
+        .edit(HTTP_2, "http_protocol_options: {}");
     let front = setup.front(origin.port(), companion.port()).unwrap();
     let client = Client::new();
     wait_for("the fake to be believed when it is sane", || {
@@ -203,4 +211,27 @@ fn a_companion_that_talks_nonsense_is_not_believed() {
         assert!(start.elapsed() < SLACK + Duration::from_millis(1_500), "{now}: {:?}", start.elapsed());
     }
     assert!(!front.envoy.log().contains("[critical]"), "{}", front.envoy.log());
+}
+
+#[test]
+fn what_does_not_speak_http_2_costs_hits_and_nothing_else() {
+    let not_a_companion = Origin::start(|_| Answer::new(200, "hello")).unwrap();
+    let origin = Origin::start(echo).unwrap();
+    let front = Setup::new().front(origin.port(), not_a_companion.port()).unwrap();
+    let client = Client::new();
+    for number in 0..10 {
+        let path = format!("/api/items?{number}");
+        let start = Instant::now();
+        assert_text(&miss(client.get(front.url(&path))), 200, &path);
+        assert!(start.elapsed() < SLACK, "{:?}", start.elapsed());
+    }
+    wait_for("the lookups to be counted", || {
+        Metrics::of(&front).sum("slipstream_cache_lookups_total", &[("outcome", "failed")]) >= 5.0
+    });
+}
+
+#[test]
+fn a_companion_that_speaks_http_1_only_is_enough() {
+    let proxy = Setup::new().edit(HTTP_2, "http_protocol_options: {}").start(echo);
+    wait_for("hits", || is_hit(&proxy.get("/api/items")));
 }

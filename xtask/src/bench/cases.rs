@@ -38,9 +38,14 @@ pub enum Proxy {
 #[derive(Debug, Clone, Copy)]
 pub enum Filter {
     /// Slipstream's request-metrics.
-    RequestMetrics,
+    RequestMetrics {
+        /// How it learns a request's route.
+        routes: Routes,
+    },
     /// Slipstream's response-cache.
     ResponseCache {
+        /// How it learns a request's route.
+        routes: Routes,
         /// Whether it may keep responses in its VM.
         l1: bool,
         /// Where its second level is.
@@ -54,6 +59,15 @@ pub enum Filter {
     EnvoyCache,
     /// Envoy's `envoy.filters.http.cache_v2`.
     EnvoyCacheV2,
+}
+
+/// How a filter learns a request's route.
+#[derive(Debug, Clone, Copy)]
+pub enum Routes {
+    /// It asks Envoy for each request, the default.
+    Asked,
+    /// By the request's fields, as the setting `route_fields` lets it.
+    ByFields,
 }
 
 /// Where the companion stores.
@@ -110,9 +124,16 @@ const fn compressed(service: &'static str) -> Option<Evidence> {
     Some(Evidence { counter: "slipstream_compression_total", label: "service", value: service })
 }
 
-const CACHE: Filter = Filter::ResponseCache { l1: true, companion: Store::Embedded };
-const EMBEDDED: Filter = Filter::ResponseCache { l1: false, companion: Store::Embedded };
-const REDIS: Filter = Filter::ResponseCache { l1: false, companion: Store::Redis };
+const METRICS: Filter = Filter::RequestMetrics { routes: Routes::ByFields };
+const METRICS_ASKING: Filter = Filter::RequestMetrics { routes: Routes::Asked };
+const CACHE: Filter = cache(Routes::ByFields, true, Store::Embedded);
+const CACHE_ASKING: Filter = cache(Routes::Asked, true, Store::Embedded);
+const EMBEDDED: Filter = cache(Routes::ByFields, false, Store::Embedded);
+const REDIS: Filter = cache(Routes::ByFields, false, Store::Redis);
+
+const fn cache(routes: Routes, l1: bool, companion: Store) -> Filter {
+    Filter::ResponseCache { routes, l1, companion }
+}
 
 /// Proxying 2 kB without a filter; the other cases say how they differ from it.
 const PLAIN: Case = Case {
@@ -130,13 +151,20 @@ const PLAIN: Case = Case {
 const HIT: Case = Case { resource: Resource::Storable, from_origin: false, ..PLAIN };
 
 /// All of them. Those that are compared stand close to each other, and so are measured soon after each other.
-pub const CASES: [Case; 17] = [
+pub const CASES: [Case; 19] = [
     PLAIN,
     Case {
         name: "metrics",
         what: "`plain` behind request-metrics",
-        proxy: Proxy::Envoy(&[Filter::RequestMetrics]),
+        proxy: Proxy::Envoy(&[METRICS]),
         evidence: requests("metrics"),
+        ..PLAIN
+    },
+    Case {
+        name: "metrics-asking",
+        what: "the same, asking Envoy for every route",
+        proxy: Proxy::Envoy(&[METRICS_ASKING]),
+        evidence: requests("metrics-asking"),
         ..PLAIN
     },
     Case {
@@ -174,7 +202,7 @@ pub const CASES: [Case; 17] = [
     Case {
         name: "metrics-direct",
         what: "`direct` behind request-metrics",
-        proxy: Proxy::EnvoyDirect(&[Filter::RequestMetrics]),
+        proxy: Proxy::EnvoyDirect(&[METRICS]),
         evidence: requests("metrics-direct"),
         ..HIT
     },
@@ -183,6 +211,13 @@ pub const CASES: [Case; 17] = [
         name: "l1",
         what: "response-cache, hit in the VM",
         proxy: Proxy::Envoy(&[CACHE]),
+        evidence: lookups("l1"),
+        ..HIT
+    },
+    Case {
+        name: "l1-asking",
+        what: "the same, asking Envoy for every route",
+        proxy: Proxy::Envoy(&[CACHE_ASKING]),
         evidence: lookups("l1"),
         ..HIT
     },
@@ -235,7 +270,7 @@ pub const CASES: [Case; 17] = [
     Case {
         name: "all",
         what: "request-metrics, response-cache and compression, hit in the VM, stored as gzip",
-        proxy: Proxy::Envoy(&[Filter::RequestMetrics, CACHE, Filter::Compression]),
+        proxy: Proxy::Envoy(&[METRICS, CACHE, Filter::Compression]),
         size: Size::Kb20,
         gzip: true,
         evidence: lookups("l1"),

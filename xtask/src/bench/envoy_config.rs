@@ -5,7 +5,7 @@ use testbed::artifacts;
 
 use anyhow::Result;
 
-use super::cases::{Case, Filter, Proxy, Store};
+use super::cases::{Case, Filter, Proxy, Routes, Store};
 
 /// Where what Envoy talks to is.
 #[derive(Debug, Clone, Copy)]
@@ -97,8 +97,10 @@ fn direct(file: &str) -> Value {
 
 fn http_filter(filter: Filter, case: &str) -> Result<Value> {
     Ok(match filter {
-        Filter::RequestMetrics => wasm("request-metrics", case, json!({ "service": case }))?,
-        Filter::ResponseCache { l1, companion } => {
+        Filter::RequestMetrics { routes } => {
+            wasm("request-metrics", case, with_routes(routes, json!({ "service": case })))?
+        }
+        Filter::ResponseCache { routes, l1, companion } => {
             let cluster = match companion {
                 Store::Embedded => COMPANION_EMBEDDED,
                 Store::Redis => COMPANION_REDIS,
@@ -111,7 +113,7 @@ fn http_filter(filter: Filter, case: &str) -> Result<Value> {
                 "companion": { "cluster": cluster, "lookup_timeout_ms": 2_000 },
                 "l1": { "max_bytes": l1_bytes },
             });
-            wasm("response-cache", case, configuration)?
+            wasm("response-cache", case, with_routes(routes, configuration))?
         }
         Filter::Compression => {
             wasm("compression", case, json!({ "service": case, "level": 6, "min_bytes": 1_024 }))?
@@ -138,6 +140,14 @@ fn http_filter(filter: Filter, case: &str) -> Result<Value> {
             "http.cache_v2.simple_http_cache.v3.SimpleHttpCacheV2Config",
         ),
     })
+}
+
+/// The benchmark's routes are chosen by path alone.
+fn with_routes(routes: Routes, mut configuration: Value) -> Value {
+    if let Routes::ByFields = routes {
+        configuration["route_fields"] = json!([]);
+    }
+    configuration
 }
 
 fn envoy_cache(name: &str, filter_type: &str, storage_type: &str) -> Value {
