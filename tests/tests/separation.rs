@@ -163,16 +163,21 @@ fn headers_of_the_key_separate_users() {
 
 #[test]
 fn routes_told_apart_by_a_header_never_mix() {
-    let canary = "{ path: /shop, headers: [{ name: x-canary, string_match: { exact: 'yes' } }] }";
-    let proxy = Setup::new()
-        .route(route("shop-canary", canary, "{ default_ttl_seconds: 60 }"))
-        .route(route("shop", "{ path: /shop }", "{ default_ttl_seconds: 60 }"))
-        .start(|question| Answer::json(question.header("x-canary").unwrap_or("stable".to_owned())));
-    let canary = [("x-canary", "yes")];
-    assert_text(&miss(proxy.get_with("/shop", &canary)), 200, "yes");
-    assert_text(&miss(proxy.get("/shop")), 200, "stable");
-    for _ in 0..2 {
-        assert_text(&hit(proxy.get_with("/shop", &canary)), 200, "yes");
-        assert_text(&hit(proxy.get("/shop")), 200, "stable");
+    for route_fields in ["# route_fields: [x-canary]", "route_fields: [x-canary]"] {
+        let canary = "{ path: /shop, headers: [{ name: x-canary, string_match: { exact: 'yes' } }] }";
+        let proxy = Setup::new()
+            .edit("# route_fields: [x-canary]", route_fields)
+            .route(route("shop-canary", canary, "{ default_ttl_seconds: 60 }"))
+            .route(route("shop", "{ path: /shop }", "{ default_ttl_seconds: 60 }"))
+            .start(|question| Answer::json(question.header("x-canary").unwrap_or("stable".to_owned())));
+        let canary = [("x-canary", "yes")];
+        assert_text(&miss(proxy.get_with("/shop", &canary)), 200, "yes");
+        assert_text(&miss(proxy.get("/shop")), 200, "stable");
+        for _ in 0..2 {
+            assert_text(&hit(proxy.get_with("/shop", &canary)), 200, "yes");
+            assert_text(&hit(proxy.get("/shop")), 200, "stable");
+        }
+        proxy.wait_for_metric("http_requests_total", &[("route", "shop-canary")], 3.0);
+        proxy.wait_for_metric("http_requests_total", &[("route", "shop")], 3.0);
     }
 }
