@@ -16,29 +16,6 @@ pub const FILTERS: [&str; 3] = ["request-metrics", "response-cache", "compressio
 
 const TARGET: &str = "wasm32-wasip1";
 
-/// The callbacks that a filter takes, beside those that every filter needs. The SDK exports all there are, and Envoy
-/// enters the VM for each that is exported; so the others are dropped.
-fn callbacks(filter: &str) -> &'static [&'static str] {
-    match filter {
-        "request-metrics" => {
-            &["proxy_on_request_headers", "proxy_on_request_body", "proxy_on_response_body", "proxy_on_log"]
-        }
-        "response-cache" => &[
-            "proxy_on_request_headers",
-            "proxy_on_response_headers",
-            "proxy_on_response_body",
-            "proxy_on_response_trailers",
-            "proxy_on_http_call_response",
-        ],
-        _ => &[
-            "proxy_on_request_headers",
-            "proxy_on_response_headers",
-            "proxy_on_response_body",
-            "proxy_on_response_trailers",
-        ],
-    }
-}
-
 /// Something the workspace builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Artifact {
@@ -112,8 +89,8 @@ fn collect_filters() -> Result<()> {
     for name in FILTERS {
         let built = target_dir().join(TARGET).join("filter").join(format!("{}.wasm", name.replace('-', "_")));
         let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-        let wasm = filter_exports::keep_callbacks(&wasm, callbacks(name))
-            .with_context(|| format!("cannot choose the callbacks of {}", built.display()))?;
+        let wasm = filter_exports::take_callbacks(&wasm)
+            .with_context(|| format!("cannot set the callbacks of {}", built.display()))?;
         let staged = folder.join(format!("{name}.{}", std::process::id()));
         fs::write(&staged, wasm).with_context(|| format!("cannot write {}", staged.display()))?;
         fs::rename(&staged, folder.join(format!("{name}.wasm")))?;

@@ -1,33 +1,29 @@
-//! Leaves in a built filter only the callbacks that it takes.
+//! Gives a built filter the callbacks that the host looks for.
 //!
-//! The SDK exports every callback of proxy-wasm, and Envoy enters the VM for each one that a `.wasm` exports, whether
-//! the filter does anything in it or not. An export that is gone is a call that is never made. This is part of the
-//! build of a filter; it is no part of any filter.
+//! The SDK exports every callback of proxy-wasm for a dispatcher of its own, and Envoy enters the VM for each one that a
+//! `.wasm` exports. Slipstream's filters have a dispatcher of their own and export what they take as `slipstream_on_…`. So
+//! the SDK's go, and ours take their names. This is part of the build of a filter; it is no part of any filter.
 
-use std::collections::HashSet;
 use std::fmt;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{BinaryReaderError, ExternalKind, Parser, Payload};
 
-/// Callbacks that keep a VM alive: without them there is no filter, or its streams are never freed.
-const ESSENTIAL: [&str; 6] = [
-    "proxy_on_vm_start",
-    "proxy_on_configure",
-    "proxy_on_context_create",
-    "proxy_on_delete",
-    "proxy_on_memory_allocate",
-    "proxy_on_tick",
-];
-
+/// What our own callbacks are called in a module that has just been built.
+const OWN: &str = "slipstream_on_";
+/// What the host calls them, and the SDK its own.
 const CALLBACK: &str = "proxy_on_";
+/// The one callback that stays the SDK's: the host asks it for memory.
+const ALLOCATOR: &str = "proxy_on_memory_allocate";
+/// Without these there is no filter, or its streams are never freed.
+const ESSENTIAL: [&str; 4] = ["configure", "context_create", "delete", "tick"];
 
 /// Why the callbacks of a module could not be chosen.
 #[derive(Debug)]
 pub enum Error {
     /// Not a WebAssembly module.
     NotWasm(BinaryReaderError),
-    /// The module does not export a callback that it should keep.
-    NoSuchCallback(String),
+    /// The module does not export something that every filter has.
+    Missing(String),
     /// An export is of a kind that no filter has.
     UnknownExport(String),
 }
@@ -36,8 +32,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::NotWasm(error) => write!(f, "not a WebAssembly module: {error}"),
-            Error::NoSuchCallback(name) => {
-                write!(f, "the module exports no `{name}`, expected a callback of proxy-wasm 0.2.1")
+            Error::Missing(name) => {
+                write!(f, "the module exports no `{name}`, expected what `slipstream_host::entry!` exports")
             }
             Error::UnknownExport(name) => {
                 write!(f, "`{name}` is exported as neither function, memory, table nor global")
@@ -54,11 +50,10 @@ impl From<BinaryReaderError> for Error {
     }
 }
 
-/// The module with the exports of all callbacks dropped, but for `callbacks` (`proxy_on_log` say) and those that every
-/// filter needs. All else stays as it is.
-pub fn keep_callbacks(wasm: &[u8], callbacks: &[&str]) -> Result<Vec<u8>, Error> {
-    let kept: HashSet<&str> = ESSENTIAL.iter().chain(callbacks).copied().collect();
-    let mut missing = kept.clone();
+/// The module with its own callbacks under the host's names, and without the SDK's. All else stays as it is.
+pub fn take_callbacks(wasm: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut missing: Vec<String> = ESSENTIAL.iter().map(|name| format!("{OWN}{name}")).collect();
+    missing.push(ALLOCATOR.to_owned());
     let mut module = Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
@@ -66,9 +61,12 @@ pub fn keep_callbacks(wasm: &[u8], callbacks: &[&str]) -> Result<Vec<u8>, Error>
             let mut exports = ExportSection::new();
             for export in section.clone() {
                 let export = export?;
-                missing.remove(export.name);
-                if !export.name.starts_with(CALLBACK) || kept.contains(export.name) {
-                    exports.export(export.name, kind(export.kind, export.name)?, export.index);
+                missing.retain(|name| name != export.name);
+                let kind = kind(export.kind, export.name)?;
+                if let Some(own) = export.name.strip_prefix(OWN) {
+                    exports.export(&format!("{CALLBACK}{own}"), kind, export.index);
+                } else if !export.name.starts_with(CALLBACK) || export.name == ALLOCATOR {
+                    exports.export(export.name, kind, export.index);
                 }
             }
             module.section(&exports);
@@ -77,8 +75,8 @@ pub fn keep_callbacks(wasm: &[u8], callbacks: &[&str]) -> Result<Vec<u8>, Error>
             module.section(&RawSection { id, data });
         }
     }
-    match missing.into_iter().min() {
-        Some(name) => Err(Error::NoSuchCallback(name.to_owned())),
+    match missing.into_iter().next() {
+        Some(name) => Err(Error::Missing(name)),
         None => Ok(module.finish()),
     }
 }
@@ -99,8 +97,6 @@ mod tests {
     use wasm_encoder::{
         CodeSection, CustomSection, Function, FunctionSection, MemorySection, MemoryType, TypeSection,
     };
-
-    const OTHERS: [&str; 2] = ["_initialize", "proxy_abi_version_0_2_1"];
 
     /// A module that exports its memory and one empty function under each name.
     fn module(exported: &[&str]) -> Vec<u8> {
@@ -137,35 +133,51 @@ mod tests {
         exports.flatten().map(Result::unwrap).map(|export| (export.name.to_owned(), export.index)).collect()
     }
 
-    fn all(more: &[&'static str]) -> Vec<&'static str> {
-        OTHERS.iter().chain(&ESSENTIAL).chain(more).copied().collect()
-    }
+    const FILTER: [&str; 8] = [
+        "proxy_abi_version_0_2_1",
+        "proxy_on_memory_allocate",
+        "slipstream_on_configure",
+        "slipstream_on_context_create",
+        "slipstream_on_delete",
+        "slipstream_on_tick",
+        "proxy_on_tick",
+        "proxy_on_log",
+    ];
 
     #[test]
-    fn only_callbacks_that_are_not_taken_go() {
-        let before = module(&all(&["proxy_on_request_headers", "proxy_on_log", "proxy_on_done"]));
-        let after = keep_callbacks(&before, &["proxy_on_log"]).unwrap();
-        let mut expected = exports(&before);
-        expected.retain(|(name, _)| name != "proxy_on_request_headers" && name != "proxy_on_done");
-        assert_eq!(exports(&after), expected);
+    fn own_callbacks_take_the_place_of_the_sdks() {
+        let names = [&FILTER[..], &["slipstream_on_request_headers", "proxy_on_request_headers"]].concat();
+        let before = module(&names);
+        let after = take_callbacks(&before).unwrap();
+        let expected = [
+            ("memory", 0),
+            ("proxy_abi_version_0_2_1", 0),
+            ("proxy_on_memory_allocate", 1),
+            ("proxy_on_configure", 2),
+            ("proxy_on_context_create", 3),
+            ("proxy_on_delete", 4),
+            ("proxy_on_tick", 5),
+            ("proxy_on_request_headers", 8),
+        ];
+        assert_eq!(exports(&after), expected.map(|(name, index)| (name.to_owned(), index)));
         assert!(after.ends_with(b"\x04notekept"));
-        assert_eq!(keep_callbacks(&after, &["proxy_on_log"]).unwrap(), after, "nothing is left to drop");
     }
 
     #[test]
     fn what_cannot_be_done_is_named() {
-        let cases: [(Vec<u8>, &[&str], &str); 4] = [
+        let without = |name| module(&FILTER.into_iter().filter(|known| *known != name).collect::<Vec<_>>());
+        let cases = [
+            (without("slipstream_on_tick"), "the module exports no `slipstream_on_tick`, expected"),
             (
-                module(&all(&[])),
-                &["proxy_on_lag"],
-                "the module exports no `proxy_on_lag`, expected a callback",
+                without("proxy_on_memory_allocate"),
+                "the module exports no `proxy_on_memory_allocate`, expected",
             ),
-            (module(&["proxy_on_log"]), &["proxy_on_log"], "the module exports no `proxy_on_configure`"),
-            (b"\x7fELF and more".to_vec(), &[], "not a WebAssembly module"),
-            (module(&all(&[]))[..60].to_vec(), &[], "not a WebAssembly module"),
+            (take_callbacks(&module(&FILTER)).unwrap(), "the module exports no `slipstream_on_configure`"),
+            (b"\x7fELF and more".to_vec(), "not a WebAssembly module"),
+            (module(&FILTER)[..60].to_vec(), "not a WebAssembly module"),
         ];
-        for (wasm, callbacks, message) in cases {
-            let error = keep_callbacks(&wasm, callbacks).unwrap_err().to_string();
+        for (wasm, message) in cases {
+            let error = take_callbacks(&wasm).unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");
         }
     }

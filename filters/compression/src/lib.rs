@@ -19,4 +19,7 @@ pub use config::Config;
 pub use plugin::Compression;
 pub use stream::CompressionStream;
 
-slipstream_host::entry!(Compression);
+slipstream_host::entry!(
+    Compression,
+    [on_request_headers, on_response_headers, on_response_body, on_response_trailers]
+);

@@ -1,8 +1,8 @@
 //! Requests from the filter to a cluster of Envoy's.
 
-use crate::HostError;
 use crate::abi::{self, BufferId, MapId};
 use crate::headers::Headers;
+use crate::{HostError, active, pairs};
 use std::fmt;
 
 /// Names one callout, unique in the VM.
@@ -30,10 +30,12 @@ impl Callout<'_> {
     /// Sends it. The answer comes to the `on_callout` of the stream or plugin that is running now; to none if
     /// that is gone by then. Fails at once if the cluster does not exist.
     pub fn send(&self) -> Result<Token, HostError> {
-        let mut headers = Vec::with_capacity(self.headers.len() + 3);
-        headers.extend([(":method", self.method), (":path", self.path), (":authority", self.cluster)]);
-        headers.extend_from_slice(self.headers);
-        abi::http_call(self.cluster, headers, self.body, self.timeout_ms).map(Token)
+        let pseudo = [(":method", self.method), (":path", self.path), (":authority", self.cluster)];
+        let headers =
+            pseudo.iter().chain(self.headers).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let token = abi::http_call(self.cluster, &pairs::encode(headers), self.body, self.timeout_ms)?;
+        active::sent(token);
+        Ok(Token(token))
     }
 }
 

@@ -80,6 +80,7 @@ pub struct Host {
     pub(crate) properties: HashMap<Vec<u8>, Vec<u8>>,
     pub(crate) buffers: HashMap<BufferId, Vec<u8>>,
     pub(crate) last_token: u32,
+    pub(crate) effective_context: u32,
     request: Fields,
     response: Fields,
     callout: Fields,
@@ -236,6 +237,12 @@ fn prepare_answer(
         host.buffers.insert(BufferId::CalloutBody, body.to_vec());
     });
     CalloutResponse::announced(all.len(), body.len())
+}
+
+/// The context that calls are about, if a filter has chosen one.
+#[cfg(test)]
+pub(crate) fn effective_context() -> u32 {
+    with(|host| host.effective_context)
 }
 
 /// Lets time pass.

@@ -8,14 +8,15 @@
 //! not UTF-8 is no reason to kill a VM.
 
 mod abi;
-#[cfg(target_arch = "wasm32")]
-mod adapter;
+mod active;
 mod body;
 mod callout;
 mod clock;
 mod config;
+mod dispatcher;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod double;
+mod entry;
 mod error;
 mod headers;
 mod local_reply;
@@ -27,13 +28,11 @@ mod property;
 mod route;
 mod structs;
 
-#[cfg(target_arch = "wasm32")]
-#[doc(hidden)]
-pub use adapter::start;
 pub use body::Body;
 pub use callout::{Callout, CalloutError, CalloutResponse, Token};
 pub use clock::{monotonic_ns, now_ms, now_ns};
 pub use config::{ConfigError, check_field_names, load as load_config};
+pub use dispatcher::Dispatcher;
 pub use error::HostError;
 pub use headers::{HeaderMap, Headers};
 pub use local_reply::{HeaderBlock, send as send_local_reply};
@@ -45,16 +44,3 @@ pub use route::{Route, Routes};
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]
 pub use proxy_wasm;
-
-/// Makes the crate a filter: exports the entry point that Envoy calls when it loads the `.wasm`.
-#[macro_export]
-macro_rules! entry {
-    ($plugin:ty) => {
-        #[cfg(target_arch = "wasm32")]
-        #[allow(missing_docs, unused_imports)]
-        mod entry {
-            use super::*;
-            $crate::proxy_wasm::main! {{ $crate::start::<$plugin>(); }}
-        }
-    };
-}

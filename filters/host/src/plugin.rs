@@ -10,11 +10,12 @@ pub struct ContextId(pub u32);
 
 /// What the host does next with the half of the stream that a callback is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Action {
     /// Hand on what is there.
-    Continue,
+    Continue = 0,
     /// Hold headers and body until [`resume_request`] or [`resume_response`].
-    Pause,
+    Pause = 1,
 }
 
 /// A filter as configured: one a VM, shared by that worker's streams.

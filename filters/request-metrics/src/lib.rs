@@ -19,7 +19,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use table::Table;
 
-slipstream_host::entry!(RequestMetrics);
+slipstream_host::entry!(RequestMetrics, [on_request_headers, on_request_body, on_response_body, on_log]);
 
 /// The filter as configured.
 pub struct RequestMetrics {

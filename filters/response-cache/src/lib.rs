@@ -17,4 +17,7 @@ mod stream;
 pub use config::{Config, RouteSettings};
 pub use plugin::ResponseCache;
 
-slipstream_host::entry!(crate::ResponseCache);
+slipstream_host::entry!(
+    crate::ResponseCache,
+    [on_request_headers, on_response_headers, on_response_body, on_response_trailers, on_http_call_response,]
+);

@@ -130,23 +130,31 @@ pub fn continue_stream(half: Half) -> Result<(), HostError> {
 }
 
 /// Sends a callout: the double keeps it for the test to answer.
-pub fn http_call(
-    cluster: &str,
-    headers: Vec<(&str, &str)>,
-    body: &[u8],
-    timeout_ms: u32,
-) -> Result<u32, HostError> {
+pub fn http_call(cluster: &str, headers: &[u8], body: &[u8], timeout_ms: u32) -> Result<u32, HostError> {
     with(|host| {
         host.may("http_call")?;
         host.last_token += 1;
         host.callouts.push(SentCallout {
             token: host.last_token,
             cluster: cluster.to_owned(),
-            headers: headers.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+            headers: pairs::decode(headers).map(|(name, value)| (text(name), text(value))).collect(),
             body: body.to_vec(),
             timeout_ms,
         });
         Ok(host.last_token)
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Makes another context the one that calls are about.
+pub fn set_effective_context(id: u32) -> Result<(), HostError> {
+    with(|host| {
+        host.may("set_effective_context")?;
+        host.effective_context = id;
+        Ok(())
     })
 }
 

@@ -1,11 +1,10 @@
 //! The host's calls in wasm. The SDK's own wrappers panic on a status they do not expect, so this crate declares
-//! the imports itself; only the callout goes through the SDK, which must know its token.
+//! the imports itself.
 #![allow(unsafe_code)]
 
 use super::{BufferId, Half, Level, MapId, MetricKind};
 use crate::HostError;
 use std::ptr::null_mut;
-use std::time::Duration;
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
@@ -59,6 +58,19 @@ unsafe extern "C" {
         grpc_status: i32,
     ) -> u32;
     fn proxy_continue_stream(half: u32) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout_ms: u32,
+        token: *mut u32,
+    ) -> u32;
+    fn proxy_set_effective_context(id: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
@@ -211,17 +223,33 @@ pub fn continue_stream(half: Half) -> Result<(), HostError> {
     check("continue_stream", unsafe { proxy_continue_stream(half as u32) })
 }
 
-/// Sends a request to a cluster; the answer comes to the context that is active now.
-pub fn http_call(
-    cluster: &str,
-    headers: Vec<(&str, &str)>,
-    body: &[u8],
-    timeout_ms: u32,
-) -> Result<u32, HostError> {
-    let body = (!body.is_empty()).then_some(body);
-    let timeout = Duration::from_millis(u64::from(timeout_ms));
-    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout)
-        .map_err(|status| HostError { call: "http_call", status: status as u32 })
+/// Sends a request to a cluster. `headers` is in the wire form of [`crate::pairs`].
+pub fn http_call(cluster: &str, headers: &[u8], body: &[u8], timeout_ms: u32) -> Result<u32, HostError> {
+    /// An empty list of pairs.
+    const NO_TRAILERS: [u8; 4] = [0; 4];
+    let mut token = 0;
+    // SAFETY: the host reads all four during the call, and writes one u32.
+    let status = unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            NO_TRAILERS.as_ptr(),
+            NO_TRAILERS.len(),
+            timeout_ms,
+            &mut token,
+        )
+    };
+    check("http_call", status).map(|()| token)
+}
+
+/// Makes another context the one that calls are about, until this callback is over.
+pub fn set_effective_context(id: u32) -> Result<(), HostError> {
+    // SAFETY: no memory is passed.
+    check("set_effective_context", unsafe { proxy_set_effective_context(id) })
 }
 
 /// Defines a metric, or finds the one of that name.

@@ -1,0 +1,157 @@
+//! Carries the host's callbacks to [`Plugin`] and [`Stream`].
+//!
+//! The SDK has a dispatcher too. This one does not panic, whatever the host calls and when: a context that is not
+//! known, or that is being called already (some calls of the host lead back into the VM), lets the traffic pass.
+
+use crate::{Action, CalloutResponse, ContextId, Plugin, Stream, Token, abi, active, log, plugin};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
+
+/// The plugins and streams of one VM.
+pub struct Dispatcher<P: Plugin> {
+    /// A VM has several while a configuration replaces another, or if two have the same code and `vm_id`.
+    plugins: RefCell<Vec<(u32, Rc<P>)>>,
+    streams: RefCell<HashMap<u32, Rc<RefCell<P::Stream>>, BuildHasherDefault<Ids>>>,
+}
+
+impl<P: Plugin> Default for Dispatcher<P> {
+    fn default() -> Self {
+        Dispatcher::new()
+    }
+}
+
+impl<P: Plugin> Dispatcher<P> {
+    /// Nothing yet.
+    pub const fn new() -> Dispatcher<P> {
+        let streams = HashMap::with_hasher(BuildHasherDefault::new());
+        Dispatcher { plugins: RefCell::new(Vec::new()), streams: RefCell::new(streams) }
+    }
+
+    /// A context has come into being: a stream if it has a parent. One whose parent is not configured is left alone.
+    pub fn on_context_create(&self, id: u32, parent: u32) {
+        if let Some(plugin) = self.plugin(parent) {
+            let stream = Rc::new(RefCell::new(P::new_stream(&plugin, ContextId(id))));
+            self.streams.borrow_mut().insert(id, stream);
+        }
+    }
+
+    /// Configures a plugin; false refuses the configuration, for the reason that is logged.
+    pub fn on_configure(&self, id: u32, size: usize) -> bool {
+        active::enter(id);
+        match plugin::configure(size) {
+            Ok(plugin) => {
+                let mut plugins = self.plugins.borrow_mut();
+                plugins.retain(|(known, _)| *known != id);
+                plugins.push((id, Rc::new(plugin)));
+                true
+            }
+            Err(error) => {
+                log::error(&error.to_string());
+                false
+            }
+        }
+    }
+
+    /// A plugin's time has passed.
+    pub fn on_tick(&self, id: u32) {
+        if let Some(plugin) = self.plugin(id) {
+            active::enter(id);
+            plugin.on_tick();
+        }
+    }
+
+    /// A context is over.
+    pub fn on_delete(&self, id: u32) {
+        // Dropped when nothing is borrowed any more: what ends may still have something to hand over.
+        let stream = self.streams.borrow_mut().remove(&id);
+        if stream.is_none() {
+            active::enter(id);
+            let index = self.plugins.borrow().iter().position(|(known, _)| *known == id);
+            let plugin = index.map(|index| self.plugins.borrow_mut().swap_remove(index));
+            drop(plugin);
+        }
+    }
+
+    /// A callout has been answered.
+    pub fn on_callout(&self, token: u32, num_headers: usize, body_size: usize) {
+        let Some(sender) = active::take_sender(token) else { return };
+        let response = CalloutResponse::announced(num_headers, body_size);
+        if let Some(plugin) = self.plugin(sender) {
+            active::enter(sender);
+            plugin.on_callout(Token(token), response);
+        } else if self.streams.borrow().contains_key(&sender) && abi::set_effective_context(sender).is_ok() {
+            self.with_stream(sender, (), |stream| stream.on_callout(Token(token), response));
+        }
+    }
+
+    /// See [`Stream::on_request_headers`].
+    pub fn on_request_headers(&self, id: u32, end_of_stream: bool) -> Action {
+        self.act(id, |stream| stream.on_request_headers(end_of_stream))
+    }
+
+    /// See [`Stream::on_request_body`].
+    pub fn on_request_body(&self, id: u32, size: usize, end_of_stream: bool) -> Action {
+        self.act(id, |stream| stream.on_request_body(size, end_of_stream))
+    }
+
+    /// See [`Stream::on_response_headers`].
+    pub fn on_response_headers(&self, id: u32, end_of_stream: bool) -> Action {
+        self.act(id, |stream| stream.on_response_headers(end_of_stream))
+    }
+
+    /// See [`Stream::on_response_body`].
+    pub fn on_response_body(&self, id: u32, size: usize, end_of_stream: bool) -> Action {
+        self.act(id, |stream| stream.on_response_body(size, end_of_stream))
+    }
+
+    /// See [`Stream::on_response_trailers`].
+    pub fn on_response_trailers(&self, id: u32) -> Action {
+        self.act(id, Stream::on_response_trailers)
+    }
+
+    /// See [`Stream::on_log`].
+    pub fn on_log(&self, id: u32) {
+        self.with_stream(id, (), Stream::on_log);
+    }
+
+    fn act(&self, id: u32, callback: impl FnOnce(&mut P::Stream) -> Action) -> Action {
+        self.with_stream(id, Action::Continue, callback)
+    }
+
+    fn with_stream<R>(&self, id: u32, otherwise: R, callback: impl FnOnce(&mut P::Stream) -> R) -> R {
+        let Some(stream) = self.streams.borrow().get(&id).cloned() else { return otherwise };
+        let Ok(mut stream) = stream.try_borrow_mut() else { return otherwise };
+        active::enter(id);
+        callback(&mut stream)
+    }
+
+    fn plugin(&self, id: u32) -> Option<Rc<P>> {
+        self.plugins.borrow().iter().find(|(known, _)| *known == id).map(|(_, plugin)| plugin.clone())
+    }
+}
+
+/// Spreads the numbers of contexts, which the host chooses one after the other.
+#[derive(Default)]
+struct Ids(u64);
+
+impl Hasher for Ids {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+#[path = "dispatcher_tests.rs"]
+mod tests;
