@@ -3,7 +3,8 @@
 //! The SDK has a dispatcher too. This one does not panic, whatever the host calls and when: a context that is not
 //! known, or that is being called already (some calls of the host lead back into the VM), lets the traffic pass.
 
-use crate::{Action, CalloutResponse, ContextId, Plugin, Stream, Token, abi, active, log, plugin};
+use crate::active::{self, Active};
+use crate::{Action, CalloutResponse, ContextId, Plugin, Stream, Token, abi, log, plugin};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -13,7 +14,12 @@ use std::rc::Rc;
 pub struct Dispatcher<P: Plugin> {
     /// A VM has several while a configuration replaces another, or if two have the same code and `vm_id`.
     plugins: RefCell<Vec<(u32, Rc<P>)>>,
-    streams: RefCell<HashMap<u32, Rc<RefCell<P::Stream>>, BuildHasherDefault<Ids>>>,
+    streams: RefCell<HashMap<u32, Known<P::Stream>, BuildHasherDefault<Ids>>>,
+}
+
+struct Known<S> {
+    plugin: u32,
+    stream: Rc<RefCell<S>>,
 }
 
 impl<P: Plugin> Default for Dispatcher<P> {
@@ -33,13 +39,13 @@ impl<P: Plugin> Dispatcher<P> {
     pub fn on_context_create(&self, id: u32, parent: u32) {
         if let Some(plugin) = self.plugin(parent) {
             let stream = Rc::new(RefCell::new(P::new_stream(&plugin, ContextId(id))));
-            self.streams.borrow_mut().insert(id, stream);
+            self.streams.borrow_mut().insert(id, Known { plugin: parent, stream });
         }
     }
 
     /// Configures a plugin; false refuses the configuration, for the reason that is logged.
     pub fn on_configure(&self, id: u32, size: usize) -> bool {
-        active::enter(id);
+        enter_plugin(id);
         match plugin::configure(size) {
             Ok(plugin) => {
                 let mut plugins = self.plugins.borrow_mut();
@@ -57,8 +63,9 @@ impl<P: Plugin> Dispatcher<P> {
     /// A plugin's time has passed.
     pub fn on_tick(&self, id: u32) {
         if let Some(plugin) = self.plugin(id) {
-            active::enter(id);
+            enter_plugin(id);
             plugin.on_tick();
+            self.wake_streams();
         }
     }
 
@@ -67,7 +74,7 @@ impl<P: Plugin> Dispatcher<P> {
         // Dropped when nothing is borrowed any more: what ends may still have something to hand over.
         let stream = self.streams.borrow_mut().remove(&id);
         if stream.is_none() {
-            active::enter(id);
+            enter_plugin(id);
             let index = self.plugins.borrow().iter().position(|(known, _)| *known == id);
             let plugin = index.map(|index| self.plugins.borrow_mut().swap_remove(index));
             drop(plugin);
@@ -79,10 +86,11 @@ impl<P: Plugin> Dispatcher<P> {
         let Some(sender) = active::take_sender(token) else { return };
         let response = CalloutResponse::announced(num_headers, body_size);
         if let Some(plugin) = self.plugin(sender) {
-            active::enter(sender);
+            enter_plugin(sender);
             plugin.on_callout(Token(token), response);
-        } else if self.streams.borrow().contains_key(&sender) && abi::set_effective_context(sender).is_ok() {
-            self.with_stream(sender, (), |stream| stream.on_callout(Token(token), response));
+            self.wake_streams();
+        } else {
+            self.with_other_stream(sender, |stream| stream.on_callout(Token(token), response));
         }
     }
 
@@ -121,15 +129,33 @@ impl<P: Plugin> Dispatcher<P> {
     }
 
     fn with_stream<R>(&self, id: u32, otherwise: R, callback: impl FnOnce(&mut P::Stream) -> R) -> R {
-        let Some(stream) = self.streams.borrow().get(&id).cloned() else { return otherwise };
+        let known = self.streams.borrow().get(&id).map(|known| (known.plugin, known.stream.clone()));
+        let Some((plugin, stream)) = known else { return otherwise };
         let Ok(mut stream) = stream.try_borrow_mut() else { return otherwise };
-        active::enter(id);
+        active::enter(Active { context: id, plugin });
         callback(&mut stream)
+    }
+
+    /// Calls a stream that is not the one the host has called.
+    fn with_other_stream(&self, id: u32, callback: impl FnOnce(&mut P::Stream)) {
+        if self.streams.borrow().contains_key(&id) && abi::set_effective_context(id).is_ok() {
+            self.with_stream(id, (), callback);
+        }
+    }
+
+    fn wake_streams(&self) {
+        for ContextId(id) in active::take_woken() {
+            self.with_other_stream(id, Stream::on_wake);
+        }
     }
 
     fn plugin(&self, id: u32) -> Option<Rc<P>> {
         self.plugins.borrow().iter().find(|(known, _)| *known == id).map(|(_, plugin)| plugin.clone())
     }
+}
+
+fn enter_plugin(id: u32) {
+    active::enter(Active { context: id, plugin: id });
 }
 
 /// Spreads the numbers of contexts, which the host chooses one after the other.

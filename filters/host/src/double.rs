@@ -8,9 +8,10 @@
 
 use crate::abi::{BufferId, MapId, MetricKind};
 use crate::{
-    Action, CalloutResponse, ConfigError, ContextId, HostError, Plugin, Property, Stream, Token, plugin,
+    Action, CalloutResponse, ConfigError, ContextId, HostError, Plugin, Property, Stream, Token, active,
+    plugin,
 };
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -117,6 +118,7 @@ pub fn with<T>(use_host: impl FnOnce(&mut Host) -> T) -> T {
 /// A filter in its host.
 pub struct Double<P: Plugin> {
     plugin: Rc<P>,
+    streams: Cell<u32>,
 }
 
 impl<P: Plugin> Double<P> {
@@ -129,7 +131,8 @@ impl<P: Plugin> Double<P> {
             *host = Host { now_ns: Self::START_MS * 1_000_000, ..Host::default() };
             host.buffers.insert(BufferId::PluginConfiguration, configuration.as_bytes().to_vec());
         });
-        Ok(Double { plugin: Rc::new(plugin::configure(configuration.len())?) })
+        active::take_woken();
+        Ok(Double { plugin: Rc::new(plugin::configure(configuration.len())?), streams: Cell::new(0) })
     }
 
     /// The filter.
@@ -139,7 +142,9 @@ impl<P: Plugin> Double<P> {
 
     /// A new stream. One stream is current at a time: its headers are those of the host.
     pub fn stream(&self) -> DrivenStream<P::Stream> {
-        DrivenStream { stream: P::new_stream(&self.plugin, ContextId(2)), holds_response_body: false }
+        let id = ContextId(self.streams.get());
+        self.streams.set(id.0 + 1);
+        DrivenStream { id, stream: P::new_stream(&self.plugin, id), holds_response_body: false }
     }
 
     /// Lets time pass, then ticks.
@@ -157,6 +162,7 @@ impl<P: Plugin> Double<P> {
 
 /// A stream that a test drives.
 pub struct DrivenStream<S: Stream> {
+    id: ContextId,
     stream: S,
     holds_response_body: bool,
 }
@@ -216,6 +222,16 @@ impl<S: Stream> DrivenStream<S> {
         self.stream.on_callout(Token(token), response);
     }
 
+    /// Its number.
+    pub fn id(&self) -> ContextId {
+        self.id
+    }
+
+    /// Wakes it.
+    pub fn wake(&mut self) {
+        self.stream.on_wake();
+    }
+
     /// Ends the stream.
     pub fn log(&mut self) {
         self.stream.on_log();
@@ -243,6 +259,11 @@ fn prepare_answer(
 #[cfg(test)]
 pub(crate) fn effective_context() -> u32 {
     with(|host| host.effective_context)
+}
+
+/// The streams that filters have asked to be woken since the last call.
+pub fn take_woken() -> Vec<ContextId> {
+    active::take_woken()
 }
 
 /// Lets time pass.

@@ -28,6 +28,7 @@ mod property;
 mod route;
 mod structs;
 
+pub use active::wake;
 pub use body::Body;
 pub use callout::{Callout, CalloutError, CalloutResponse, Token};
 pub use clock::{monotonic_ns, now_ms, now_ns};

@@ -77,6 +77,9 @@ pub trait Stream: 'static {
         let _ = (token, response);
     }
 
+    /// [`crate::wake`] was called for this stream.
+    fn on_wake(&mut self) {}
+
     /// The stream is over, its access log is being written.
     fn on_log(&mut self) {}
 }

@@ -79,7 +79,7 @@ impl Companion {
         }
     }
 
-    /// Stores a response and does not wait for the outcome. False if it could not be sent, or if the companion is being
+    /// Stores a response; that an answer has come is for the plugin to hear. False if it could not be sent, or if the companion is being
     /// left alone.
     pub fn store(&self, entry: &Entry, ttl_ms: u64) -> bool {
         if self.breaker.state() != State::Closed {
@@ -98,7 +98,7 @@ impl Companion {
             body: &entry.encode(),
             timeout_ms: 10 * self.config.lookup_timeout_ms,
         }
-        .send()
+        .send_for_plugin()
         .is_ok()
     }
 

@@ -25,6 +25,9 @@ pub struct Config {
     /// Request fields, beside method, authority and path, by which Envoy's routes are chosen. With it, Envoy is not asked
     /// for the route of a request that is like one before.
     pub route_fields: Option<Vec<String>>,
+    /// Milliseconds that a request waits at most for another's fetch of the same response; 0 has each fetch for itself.
+    #[serde(default = "default_collapse_wait_ms")]
+    pub collapse_wait_ms: u64,
     /// Seconds that a response is kept at most, whatever its origin says.
     #[serde(default = "default_max_ttl_seconds")]
     pub max_ttl_seconds: u64,
@@ -75,6 +78,10 @@ fn default_max_entry_bytes() -> u64 {
 
 fn default_credential_headers() -> Vec<String> {
     Policy::default().credential_headers
+}
+
+fn default_collapse_wait_ms() -> u64 {
+    5_000
 }
 
 fn default_max_ttl_seconds() -> u64 {
@@ -132,6 +139,7 @@ impl Config {
         within("companion.breaker_open_ms", companion.breaker_open_ms, 1, 3_600_000)?;
         within("l1.max_bytes", config.l1.max_bytes, 0, L1_LIMIT)?;
         within("max_entry_bytes", config.max_entry_bytes, 1, ENTRY_LIMIT)?;
+        within("collapse_wait_ms", config.collapse_wait_ms, 0, 60_000)?;
         within("max_ttl_seconds", config.max_ttl_seconds, 1, 31_536_000)?;
         within("max_label_sets", config.max_label_sets as u64, 1, 100_000)?;
         check_field_names("credential_headers", &config.credential_headers)?;
@@ -213,6 +221,11 @@ mod tests {
                 r#"{"companion": {"cluster": "c"}, "max_ttl_seconds": -1}"#,
                 "max_ttl_seconds",
                 "`-1`, expected u64",
+            ),
+            (
+                r#"{"companion": {"cluster": "c"}, "collapse_wait_ms": 60001}"#,
+                "collapse_wait_ms",
+                "expected 0 to 60000",
             ),
             (r#"{"companion": {"cluster": "c"}, "max_ttl_seconds": 0}"#, "max_ttl_seconds", "expected 1 to"),
             (r#"{"companion": {"cluster": "c"}, "l1": {"max_bytes": "1"}}"#, "l1.max_bytes", "expected u64"),

@@ -5,6 +5,7 @@
 
 mod companion;
 mod config;
+mod flights;
 mod follower;
 mod l1;
 mod measures;

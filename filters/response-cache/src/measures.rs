@@ -158,6 +158,8 @@ pub enum Lookup {
     L1,
     /// Found at the companion.
     L2,
+    /// Found when another request for it had been answered.
+    Collapsed,
     /// Found nowhere.
     Miss,
     /// Found, but no longer fresh, or not fresh enough for the client.
@@ -173,9 +175,10 @@ pub enum Lookup {
 }
 
 impl Lookup {
-    const ALL: [Lookup; 8] = [
+    const ALL: [Lookup; 9] = [
         Lookup::L1,
         Lookup::L2,
+        Lookup::Collapsed,
         Lookup::Miss,
         Lookup::Stale,
         Lookup::Forced,
@@ -188,6 +191,7 @@ impl Lookup {
         match self {
             Lookup::L1 => "l1",
             Lookup::L2 => "l2",
+            Lookup::Collapsed => "collapsed",
             Lookup::Miss => "miss",
             Lookup::Stale => "stale",
             Lookup::Forced => "forced",

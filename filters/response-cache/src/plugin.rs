@@ -2,6 +2,7 @@
 
 use crate::companion::Companion;
 use crate::config::{Config, RouteSettings};
+use crate::flights::{Flights, Landed};
 use crate::follower::{Followed, Follower};
 use crate::l1::L1;
 use crate::measures::Measures;
@@ -11,8 +12,11 @@ use crate::stored::Stored;
 use crate::stream::CacheStream;
 use cache_policy::Policy;
 use cache_protocol::InvalidationRequest;
-use slipstream_host::{CalloutError, CalloutResponse, ConfigError, ContextId, Plugin, Routes, Token, now_ms};
+use slipstream_host::{
+    CalloutError, CalloutResponse, ConfigError, ContextId, Plugin, Routes, Token, now_ms, wake,
+};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The filter as configured.
@@ -25,18 +29,22 @@ pub struct ResponseCache {
     pub(crate) l1: RefCell<L1>,
     pub(crate) measures: RefCell<Measures>,
     pub(crate) questions: RefCell<Questions>,
+    pub(crate) flights: RefCell<Flights>,
+    /// What the streams that are being woken waited for.
+    landed: RefCell<HashMap<ContextId, Landed>>,
     outbox: RefCell<Outbox>,
     retry: RefCell<Option<(Token, InvalidationRequest)>>,
     ticks: Cell<u32>,
 }
 
 /// Metrics are handed over every so many ticks.
-const TICKS_PER_EXPORT: u32 = 5;
+const TICKS_PER_EXPORT: u32 = 25;
 
 impl Plugin for ResponseCache {
     type Stream = CacheStream;
 
-    const TICK_PERIOD_MS: u32 = 100;
+    /// As long as a request may have to wait although the fetch it waits for has ended.
+    const TICK_PERIOD_MS: u32 = 20;
 
     fn configure(configuration: &[u8]) -> Result<Self, ConfigError> {
         let config = Config::load(configuration)?;
@@ -48,6 +56,8 @@ impl Plugin for ResponseCache {
             l1: RefCell::new(L1::new(config.l1.max_bytes)),
             measures: RefCell::new(Measures::new(config.max_label_sets)),
             questions: RefCell::new(Questions::new(&config)),
+            flights: RefCell::default(),
+            landed: RefCell::default(),
             outbox: RefCell::default(),
             retry: RefCell::default(),
             ticks: Cell::new(0),
@@ -55,8 +65,8 @@ impl Plugin for ResponseCache {
         })
     }
 
-    fn new_stream(plugin: &Rc<Self>, _: ContextId) -> CacheStream {
-        CacheStream::new(plugin.clone())
+    fn new_stream(plugin: &Rc<Self>, id: ContextId) -> CacheStream {
+        CacheStream::new(plugin.clone(), id)
     }
 
     fn on_tick(&self) {
@@ -64,6 +74,7 @@ impl Plugin for ResponseCache {
         self.poll(now);
         self.outbox.borrow_mut().expire(now);
         self.retry_undelivered();
+        self.wake_landed(now);
         let ticks = self.ticks.get().wrapping_add(1);
         self.ticks.set(ticks);
         if ticks % TICKS_PER_EXPORT == 1 {
@@ -78,6 +89,8 @@ impl Plugin for ResponseCache {
             self.followed(response);
         } else {
             self.retried(token, &response);
+            // Or it is the answer to a store, and some may wait for what was stored.
+            self.wake_landed(now_ms());
         }
     }
 }
@@ -93,6 +106,26 @@ impl ResponseCache {
         }
         self.l1.borrow_mut().remove(key);
         None
+    }
+
+    /// Whether the lease lasts and nothing has invalidated a response.
+    pub(crate) fn admits(&self, stored: &Stored, now_ms: u64) -> bool {
+        self.follower.borrow().leased(now_ms).is_some_and(|log| stored.is_admitted_by(log))
+    }
+
+    /// What the stream that is being woken waited for.
+    pub(crate) fn take_landed(&self, id: ContextId) -> Option<Landed> {
+        self.landed.borrow_mut().remove(&id)
+    }
+
+    fn wake_landed(&self, now_ms: u64) {
+        let mut landed = self.landed.borrow_mut();
+        // What is left is of streams that were gone by then.
+        landed.clear();
+        for (id, how) in self.flights.borrow_mut().take_landed(now_ms) {
+            landed.insert(id, how);
+            wake(id);
+        }
     }
 
     /// Whether nothing may be served from or stored in a cache, because a write could not be made known.

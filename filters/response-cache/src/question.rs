@@ -22,6 +22,13 @@ pub struct Question {
     pub counted: SetId,
 }
 
+impl Question {
+    /// Whether another request's fetch may answer it.
+    pub fn may_share_a_fetch(&self) -> bool {
+        self.lookup.store_allowed && !self.lookup.only_if_cached
+    }
+}
+
 /// Questions by the fields that decide on them, and by the route's name unless it is decided by fields alone.
 pub struct Questions {
     known: RequestMemo<Rc<Question>>,

@@ -2,9 +2,10 @@
 
 mod keep;
 mod seek;
+mod wait;
 
 use crate::config::RouteSettings;
-use crate::measures::Labels;
+use crate::measures::{Labels, Lookup as Outcome};
 use crate::plugin::ResponseCache;
 use crate::question::Question;
 use cache_policy::cache_status::{CacheStatus, Forward};
@@ -16,14 +17,16 @@ use http_semantics::Fields;
 use invalidation::Position;
 use keep::not_stored;
 use slipstream_host::{
-    Action, CalloutError, CalloutResponse, HeaderMap, Headers, HostError, Route, Stream, Token, now_ns,
-    resume_request, resume_response,
+    Action, CalloutError, CalloutResponse, ContextId, HeaderMap, Headers, HostError, Route, Stream, Token,
+    now_ns, resume_request, resume_response,
 };
 use std::rc::Rc;
+use wait::Lead;
 
 /// One request and its response.
 pub struct CacheStream {
     plugin: Rc<ResponseCache>,
+    id: ContextId,
     state: State,
 }
 
@@ -32,6 +35,8 @@ enum State {
     Done,
     /// The request waits for the companion.
     LookingUp(Token, Box<Asked>),
+    /// The request waits for another's fetch of the same response.
+    Waiting(Box<Missed>),
     /// The request is at the origin, and its response may be stored.
     Fetching(Box<Fetch>),
     /// The response's body is coming in.
@@ -51,12 +56,23 @@ struct Asked {
     began_ns: u64,
 }
 
-/// A request that went to the origin because no stored response would do.
+/// A request that no stored response answers.
+struct Missed {
+    asked: Asked,
+    reason: Forward,
+    outcome: Outcome,
+    /// Where the log stands; without it the origin's response cannot be stored.
+    position: Option<Position>,
+}
+
+/// A request that went to the origin.
 struct Fetch {
     asked: Asked,
     reason: Forward,
-    /// Where the log stood before; without it the response cannot be stored.
+    /// Where the log stood before.
     position: Option<Position>,
+    /// If others may be waiting for it.
+    lead: Option<Lead>,
 }
 
 /// A response on its way into the cache.
@@ -65,6 +81,7 @@ struct Collected {
     ttl_ms: u64,
     route: Rc<Route<RouteSettings>>,
     announced_bytes: Option<u64>,
+    lead: Option<Lead>,
 }
 
 /// Why a request bypasses the cache, beside `cache-policy`'s reasons: no invalidation could name its key, and the
@@ -72,8 +89,8 @@ struct Collected {
 const LONG_KEY: &str = "long-key";
 
 impl CacheStream {
-    pub(crate) fn new(plugin: Rc<ResponseCache>) -> CacheStream {
-        CacheStream { plugin, state: State::Done }
+    pub(crate) fn new(plugin: Rc<ResponseCache>, id: ContextId) -> CacheStream {
+        CacheStream { plugin, id, state: State::Done }
     }
 
     /// Decides what becomes of a request.
@@ -187,6 +204,12 @@ impl Stream for CacheStream {
             }
             // The answer to a store.
             state => self.state = state,
+        }
+    }
+
+    fn on_wake(&mut self) {
+        if self.woken() == Action::Continue {
+            resume_request();
         }
     }
 

@@ -1,7 +1,8 @@
 //! Storing a response that the origin has given.
 
-use super::{CacheStream, Collected, Fetch, State, announce};
+use super::{Asked, CacheStream, Collected, Fetch, State, announce};
 use crate::config::RouteSettings;
+use crate::flights::Landed;
 use crate::stored::Stored;
 use cache_policy::cache_status::CacheStatus;
 use cache_policy::request::BypassReason;
@@ -28,10 +29,15 @@ impl CacheStream {
         let verdict = self.storable(&fetch, &response);
         let detail = verdict.as_ref().err().copied();
         announce(CacheStatus::Forward { reason: fetch.reason, stored: detail.is_none(), detail })?;
-        let question = fetch.asked.question;
+        let Fetch { asked: Asked { question, .. }, lead, .. } = fetch;
         let route = question.route.clone();
         match verdict {
-            Err(reason) => self.plugin.measures.borrow_mut().not_stored(self.labels(&route), reason),
+            Err(reason) => {
+                self.plugin.measures.borrow_mut().not_stored(self.labels(&route), reason);
+                if let Some(lead) = lead {
+                    lead.land(Landed::NotStorable);
+                }
+            }
             Ok((storable, position)) => {
                 let entry = Entry {
                     key: question.key.clone(),
@@ -47,7 +53,7 @@ impl CacheStream {
                     body: Vec::new(),
                 };
                 let announced_bytes = content_length(&response);
-                let collected = Collected { entry, ttl_ms: storable.ttl_ms(), route, announced_bytes };
+                let collected = Collected { entry, ttl_ms: storable.ttl_ms(), route, announced_bytes, lead };
                 self.state = State::Collecting(Box::new(collected));
                 if ended {
                     self.finish();
@@ -105,7 +111,7 @@ impl CacheStream {
     /// Stores what has been collected: the response is complete.
     fn finish(&mut self) {
         let State::Collecting(collected) = std::mem::replace(&mut self.state, State::Done) else { return };
-        let Collected { entry, ttl_ms, route, announced_bytes } = *collected;
+        let Collected { entry, ttl_ms, route, announced_bytes, lead } = *collected;
         if announced_bytes.is_some_and(|announced| announced != entry.body.len() as u64) {
             return self.count_not_stored(&route, not_stored::LENGTH_MISMATCH);
         }
@@ -114,13 +120,20 @@ impl CacheStream {
         }
         let sent = self.plugin.companion.borrow().store(&entry, ttl_ms);
         self.plugin.measures.borrow_mut().stored(sent);
-        self.plugin.l1.borrow_mut().insert(Rc::new(Stored::new(entry)));
+        let stored = Rc::new(Stored::new(entry));
+        self.plugin.l1.borrow_mut().insert(stored.clone());
+        if let Some(lead) = lead {
+            lead.land(Landed::Stored(stored));
+        }
     }
 
     /// Lets the response pass without storing it.
     pub(super) fn give_up(&mut self, reason: &'static str) {
         if let State::Collecting(collected) = std::mem::replace(&mut self.state, State::Done) {
             self.count_not_stored(&collected.route, reason);
+            if let Some(lead) = collected.lead {
+                lead.land(Landed::NotStorable);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Looking for a stored response: in L1, at the companion, and if there is none to the origin.
 
-use super::{Asked, CacheStream, Fetch, State};
+use super::wait::Lead;
+use super::{Asked, CacheStream, Fetch, Missed, State};
 use crate::companion::{self, Found};
 use crate::measures::Lookup as Outcome;
 use crate::question::Question;
@@ -29,7 +30,13 @@ impl CacheStream {
             return Action::Pause;
         }
         if !lookup.may_use_stored {
-            return self.fetch(asked, Forward::Request, Outcome::Forced, None);
+            let position = self.plugin.follower.borrow().position();
+            let missed = Missed { asked, reason: Forward::Request, outcome: Outcome::Forced, position };
+            return self.fetch(missed, None);
+        }
+        if asked.question.may_share_a_fetch() && self.plugin.flights.borrow().is_under_way(key) {
+            // Whoever is there has asked the companion already.
+            return self.missed(asked, Forward::Miss, Outcome::Miss, None, now_ms);
         }
         let sent = self.plugin.companion.borrow_mut().look_up(key, now_ms);
         match sent {
@@ -37,8 +44,8 @@ impl CacheStream {
                 self.state = State::LookingUp(token, Box::new(asked));
                 Action::Pause
             }
-            Some(Err(_)) => self.fetch(asked, Forward::Miss, Outcome::Failed, None),
-            None => self.fetch(asked, Forward::Miss, Outcome::Skipped, None),
+            Some(Err(_)) => self.missed(asked, Forward::Miss, Outcome::Failed, None, now_ms),
+            None => self.missed(asked, Forward::Miss, Outcome::Skipped, None, now_ms),
         }
     }
 
@@ -49,13 +56,13 @@ impl CacheStream {
         let body = plugin.companion.borrow().body(&response);
         let found = companion::read(&asked.question.key, &response, body.as_deref());
         plugin.companion.borrow_mut().looked_up(&found, now_ms);
-        match found {
-            Found::Nothing(position) => self.fetch(asked, Forward::Miss, Outcome::Miss, Some(position)),
-            Found::Damaged => self.fetch(asked, Forward::Miss, Outcome::Damaged, None),
-            Found::Failed => self.fetch(asked, Forward::Miss, Outcome::Failed, None),
+        let (reason, outcome, position) = match found {
+            Found::Nothing(position) => (Forward::Miss, Outcome::Miss, Some(position)),
+            Found::Damaged => (Forward::Miss, Outcome::Damaged, None),
+            Found::Failed => (Forward::Miss, Outcome::Failed, None),
             Found::Entry(view) => {
                 // Older than where the log stands, and so all the more careful.
-                let position = view.position;
+                let position = Some(view.position);
                 match reuse::decide(&view.times(), &asked.question.lookup.cache_control, now_ms) {
                     Reuse::Fresh { age_seconds, ttl_seconds } => {
                         let mut l1 = plugin.l1.borrow_mut();
@@ -65,17 +72,31 @@ impl CacheStream {
                         if self.serve(&asked, &view, age_seconds, ttl_seconds, Outcome::L2) {
                             return Action::Pause;
                         }
-                        self.fetch(asked, Forward::Miss, Outcome::Failed, Some(position))
+                        (Forward::Miss, Outcome::Failed, position)
                     }
-                    Reuse::Stale => self.fetch(asked, Forward::Stale, Outcome::Stale, Some(position)),
-                    Reuse::Unwanted => self.fetch(asked, Forward::Request, Outcome::Stale, Some(position)),
+                    Reuse::Stale => (Forward::Stale, Outcome::Stale, position),
+                    Reuse::Unwanted => (Forward::Request, Outcome::Stale, position),
                 }
             }
-        }
+        };
+        self.missed(asked, reason, outcome, position, now_ms)
+    }
+
+    /// No stored response answers the request. Where the companion does not say where the log stands, the follower may.
+    fn missed(
+        &mut self,
+        asked: Asked,
+        reason: Forward,
+        outcome: Outcome,
+        position: Option<Position>,
+        now_ms: u64,
+    ) -> Action {
+        let position = position.or_else(|| self.plugin.follower.borrow().position());
+        self.miss(Missed { asked, reason, outcome, position }, now_ms)
     }
 
     /// Answers the request with a stored response; false if the host does not let it.
-    fn serve(
+    pub(super) fn serve(
         &mut self,
         asked: &Asked,
         stored: &impl Answer,
@@ -103,20 +124,14 @@ impl CacheStream {
     }
 
     /// Lets the request go to the origin, unless its client wants nothing from there.
-    fn fetch(
-        &mut self,
-        asked: Asked,
-        reason: Forward,
-        outcome: Outcome,
-        position: Option<Position>,
-    ) -> Action {
+    pub(super) fn fetch(&mut self, missed: Missed, lead: Option<Lead>) -> Action {
+        let Missed { asked, reason, outcome, position } = missed;
         self.count(&asked, outcome, false);
         if asked.question.lookup.only_if_cached && send_gateway_timeout().is_ok() {
             self.state = State::Done;
             return Action::Pause;
         }
-        let position = position.or_else(|| self.plugin.follower.borrow().position());
-        self.state = State::Fetching(Box::new(Fetch { asked, reason, position }));
+        self.state = State::Fetching(Box::new(Fetch { asked, reason, position, lead }));
         Action::Continue
     }
 

@@ -117,7 +117,7 @@ pub fn fill(proxy: &Proxy, body: &str) {
 
 /// Lets the filter hand its metrics over.
 pub fn export(proxy: &Proxy) {
-    (0..5).for_each(|_| proxy.tick_after_ms(100));
+    (0..25).for_each(|_| proxy.tick_after_ms(20));
 }
 
 /// The answer that the filter gave to the stream just driven.
