@@ -291,3 +291,37 @@ fn addresses_too_long_to_be_invalidated_leave_the_cache_on() {
     miss(proxy.get("/api/items"));
     hit(proxy.get("/api/items"));
 }
+
+#[test]
+fn a_write_drops_what_its_answer_names() {
+    let proxy = Setup::new().start(|question| match question.method.as_str() {
+        "POST" => Answer::new(201, "{}").header("location", "/elsewhere/7"),
+        _ => Answer::json("{}").header("cache-control", "max-age=60"),
+    });
+    for path in ["/elsewhere/7", "/elsewhere/8"] {
+        miss(proxy.get(path));
+        hit(proxy.get(path));
+    }
+    assert_eq!(proxy.post("/elsewhere").status, 201);
+    miss(proxy.get("/elsewhere/7"));
+    hit(proxy.get("/elsewhere/8"));
+}
+
+#[test]
+fn responses_are_invalidated_by_the_tags_they_bring() {
+    let proxy = Setup::new().start(|question| {
+        let tags = if question.path().ends_with("/7") { "item-7 shop" } else { "shop" };
+        Answer::json("{}").header("surrogate-key", tags)
+    });
+    for path in ["/api/items/7", "/api/items/8"] {
+        miss(proxy.get(path));
+        hit(proxy.get(path));
+    }
+    proxy.invalidate(&serde_json::json!({"tags": ["item-7"]}));
+    miss(proxy.get("/api/items/7"));
+    hit(proxy.get("/api/items/8"));
+    proxy.invalidate(&serde_json::json!({"tags": ["shop"]}));
+    for path in ["/api/items/7", "/api/items/8"] {
+        miss(proxy.get(path));
+    }
+}

@@ -7,9 +7,11 @@ pub mod cache_status;
 pub mod conditional;
 mod config;
 pub mod key;
+pub mod reference;
 pub mod request;
 pub mod reuse;
 pub mod store;
 mod stored_fields;
+pub mod tags;
 
 pub use config::{Policy, RoutePolicy};

@@ -25,6 +25,9 @@ pub struct Config {
     /// Request fields, beside method, authority and path, by which Envoy's routes are chosen. With it, Envoy is not asked
     /// for the route of a request that is like one before.
     pub route_fields: Option<Vec<String>>,
+    /// Response fields that list tags, by which a response can be invalidated besides those of its route.
+    #[serde(default = "default_tag_headers")]
+    pub tag_headers: Vec<String>,
     /// Milliseconds that a request waits at most for another's fetch of the same response; 0 has each fetch for itself.
     #[serde(default = "default_collapse_wait_ms")]
     pub collapse_wait_ms: u64,
@@ -78,6 +81,10 @@ fn default_max_entry_bytes() -> u64 {
 
 fn default_credential_headers() -> Vec<String> {
     Policy::default().credential_headers
+}
+
+fn default_tag_headers() -> Vec<String> {
+    vec!["surrogate-key".to_owned(), "cache-tag".to_owned()]
 }
 
 fn default_collapse_wait_ms() -> u64 {
@@ -143,6 +150,7 @@ impl Config {
         within("max_ttl_seconds", config.max_ttl_seconds, 1, 31_536_000)?;
         within("max_label_sets", config.max_label_sets as u64, 1, 100_000)?;
         check_field_names("credential_headers", &config.credential_headers)?;
+        check_field_names("tag_headers", &config.tag_headers)?;
         check_field_names("route_fields", config.route_fields.as_deref().unwrap_or_default())?;
         Ok(config)
     }

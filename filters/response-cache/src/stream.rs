@@ -10,7 +10,7 @@ use crate::plugin::ResponseCache;
 use crate::question::Question;
 use cache_policy::cache_status::{CacheStatus, Forward};
 use cache_policy::request::{self, BypassReason, RequestDecision};
-use cache_policy::{conditional, key};
+use cache_policy::{conditional, key, reference};
 use cache_protocol::names::MAX_TARGET_BYTES;
 use cache_protocol::{Entry, InvalidationRequest};
 use http_semantics::Fields;
@@ -44,7 +44,7 @@ enum State {
     /// The request is at the origin, and goes past the cache.
     Bypassing(&'static str),
     /// A write is at the origin.
-    Writing(InvalidationRequest),
+    Writing(Box<Write>),
     /// The response to a write waits for its invalidation.
     Invalidating(Token),
 }
@@ -73,6 +73,12 @@ struct Fetch {
     position: Option<Position>,
     /// If others may be waiting for it.
     lead: Option<Lead>,
+}
+
+/// A write, and what it invalidates if it succeeds.
+struct Write {
+    request: Headers,
+    invalidation: InvalidationRequest,
 }
 
 /// A response on its way into the cache.
@@ -129,7 +135,7 @@ impl CacheStream {
                 if invalidation.is_empty() {
                     return Ok(self.bypass(&route, LONG_KEY));
                 }
-                self.state = State::Writing(invalidation);
+                self.state = State::Writing(Box::new(Write { request, invalidation }));
                 Ok(Action::Continue)
             }
             RequestDecision::Lookup(lookup) => {
@@ -166,10 +172,14 @@ impl CacheStream {
     }
 
     /// Holds the response to a successful write until nobody serves what it changed.
-    fn written(&mut self, request: InvalidationRequest) -> Result<Action, HostError> {
-        let status = HeaderMap::Response.read()?.status().unwrap_or(0);
+    fn written(&mut self, mut write: Write) -> Result<Action, HostError> {
+        let response = HeaderMap::Response.read()?;
+        let succeeded = request::invalidates(response.status().unwrap_or(0));
+        if succeeded {
+            write.invalidate_what_is_named_in(&response);
+        }
         // The write has happened whatever becomes of its headers.
-        let token = request::invalidates(status).then(|| self.plugin.invalidate(request)).flatten();
+        let token = succeeded.then(|| self.plugin.invalidate(write.invalidation)).flatten();
         announce(CacheStatus::Forward { reason: Forward::Method, stored: false, detail: None })?;
         Ok(match token {
             Some(token) => {
@@ -183,6 +193,23 @@ impl CacheStream {
     fn labels<'a>(&'a self, route: &'a Route<RouteSettings>) -> Labels<'a> {
         let service = self.plugin.config.service.as_deref().unwrap_or(&route.cluster);
         Labels { service, route: &route.name }
+    }
+}
+
+impl Write {
+    /// Adds the URIs that the response says it is about, as far as they are of the same authority (RFC 9111 §4.4).
+    fn invalidate_what_is_named_in(&mut self, response: &Headers) {
+        let (Some(authority), Some(path)) = (self.request.first(":authority"), self.request.first(":path"))
+        else {
+            return;
+        };
+        for reference in ["location", "content-location"].iter().filter_map(|name| response.first(name)) {
+            let Some(target) = reference::resolve(reference, authority, path) else { continue };
+            let key = key::primary(b"GET", authority, &target);
+            if key.len() <= MAX_TARGET_BYTES && !self.invalidation.keys.contains(&key) {
+                self.invalidation.keys.push(key);
+            }
+        }
     }
 }
 
@@ -224,7 +251,7 @@ impl Stream for CacheStream {
                 let _ = announce(CacheStatus::Forward { reason: Forward::Bypass, stored: false, detail });
                 Action::Continue
             }
-            State::Writing(request) => self.written(request).unwrap_or(Action::Continue),
+            State::Writing(write) => self.written(*write).unwrap_or(Action::Continue),
             state => {
                 self.state = state;
                 Action::Continue

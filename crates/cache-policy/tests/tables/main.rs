@@ -3,10 +3,12 @@
 mod cache_status;
 mod conditional;
 mod key;
+mod reference;
 mod request;
 mod reuse;
 mod store;
 mod stored_fields;
+mod tags;
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 use std::prelude::v1::test;

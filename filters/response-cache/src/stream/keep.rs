@@ -7,6 +7,7 @@ use crate::stored::Stored;
 use cache_policy::cache_status::CacheStatus;
 use cache_policy::request::BypassReason;
 use cache_policy::store::{self, Storable};
+use cache_policy::tags::{self, BadTags};
 use cache_protocol::Entry;
 use http_semantics::Fields;
 use invalidation::Position;
@@ -16,10 +17,18 @@ use std::rc::Rc;
 /// Why a response is not stored, beside `cache-policy`'s reasons.
 pub(super) mod not_stored {
     pub const SIZE: &str = "size";
+    pub const TAGS: &str = "tags";
     pub const LENGTH_MISMATCH: &str = "length-mismatch";
     pub const TRAILERS: &str = "trailers";
     pub const NO_POSITION: &str = "no-position";
     pub const KEPT_OUT: &str = "undelivered-invalidation";
+}
+
+/// What it takes to store a response, beside the response.
+struct Keepable {
+    storable: Storable,
+    position: Position,
+    tags: Vec<String>,
 }
 
 impl CacheStream {
@@ -38,7 +47,7 @@ impl CacheStream {
                     lead.land(Landed::NotStorable);
                 }
             }
-            Ok((storable, position)) => {
+            Ok(Keepable { storable, position, tags }) => {
                 let entry = Entry {
                     key: question.key.clone(),
                     position,
@@ -46,7 +55,7 @@ impl CacheStream {
                     initial_age_ms: storable.initial_age_ms,
                     freshness_lifetime_ms: storable.freshness_lifetime_ms,
                     status: response.status().unwrap_or(0),
-                    tags: route.settings.as_ref().map(|s| s.policy.tags.clone()).unwrap_or_default(),
+                    tags,
                     headers: store::stored_fields(&response)
                         .map(|(name, value)| (name.to_vec(), value.to_vec()))
                         .collect(),
@@ -63,7 +72,7 @@ impl CacheStream {
         Ok(())
     }
 
-    fn storable(&self, fetch: &Fetch, response: &Headers) -> Result<(Storable, Position), &'static str> {
+    fn storable(&self, fetch: &Fetch, response: &Headers) -> Result<Keepable, &'static str> {
         let Fetch { asked, .. } = fetch;
         let Some(settings) = &asked.question.route.settings else {
             return Err(BypassReason::Disabled.as_str());
@@ -83,8 +92,10 @@ impl CacheStream {
         if content_length(response).is_some_and(|length| length > self.plugin.config.max_entry_bytes) {
             return Err(not_stored::SIZE);
         }
+        let tags = tags::of_response(response, &self.plugin.config.tag_headers, &settings.policy.tags)
+            .map_err(|BadTags| not_stored::TAGS)?;
         let position = fetch.position.ok_or(not_stored::NO_POSITION)?;
-        Ok((storable, position))
+        Ok(Keepable { storable, position, tags })
     }
 
     /// Takes in a piece of the body.

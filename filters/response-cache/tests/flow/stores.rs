@@ -133,3 +133,13 @@ fn a_client_that_wants_the_origin_gets_it_and_renews_what_is_stored() {
     proxy.stream().request(GET, b"");
     assert_eq!(with(|host| host.local_replies.pop()).unwrap().body, b"new");
 }
+
+#[test]
+fn a_response_brings_tags_along() {
+    let with_tags = |value| [OK_JSON, &[("surrogate-key", value)]].concat();
+    let entry = stored(&[], &with_tags("item-7 shop"), &["x"]).unwrap();
+    assert_eq!(entry.tags, ["items", "item-7", "shop"]);
+    assert_eq!(stored(&[], &with_tags("caf\u{e9}"), &["x"]), None, "no purge could name it");
+    let status = response_header("cache-status");
+    assert_eq!(status.as_deref(), Some("slipstream; fwd=miss; detail=tags"));
+}

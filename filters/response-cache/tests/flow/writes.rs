@@ -31,6 +31,31 @@ fn a_write_is_answered_when_nobody_serves_what_it_changed() {
 }
 
 #[test]
+fn a_write_invalidates_the_uris_that_its_answer_names() {
+    let proxy = leased_proxy();
+    let mut stream = proxy.stream();
+    stream.request(POST, b"{}");
+    let answer = [
+        (":status", "201"),
+        ("location", "https://shop.example/api/items/7?b=1&a=2"),
+        ("content-location", "items/newest"),
+    ];
+    stream.response_headers(&answer, true);
+    let asked: serde_json::Value = serde_json::from_slice(&callout("POST /v1/invalidations").body).unwrap();
+    let own = "GET shop.example/api/items";
+    let expected = [own, &format!("{own}/7?a=2&b=1"), &format!("{own}/newest")];
+    assert_eq!(asked["keys"], serde_json::json!(expected));
+
+    let mut stream = proxy.stream();
+    stream.request(POST, b"{}");
+    let elsewhere =
+        [(":status", "201"), ("location", "https://other.example/x"), ("content-location", "/api/items")];
+    stream.response_headers(&elsewhere, true);
+    let asked: serde_json::Value = serde_json::from_slice(&callout("POST /v1/invalidations").body).unwrap();
+    assert_eq!(asked["keys"], serde_json::json!([own]));
+}
+
+#[test]
 fn only_a_write_that_succeeded_invalidates() {
     for (status, invalidates) in [("200", true), ("204", true), ("303", true), ("400", false), ("500", false)]
     {
