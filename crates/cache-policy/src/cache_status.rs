@@ -10,6 +10,13 @@ pub enum CacheStatus {
         /// How long it stays fresh, in seconds; negative once it is stale (RFC 9211 §2.4).
         ttl_seconds: i64,
     },
+    /// Forwarded to the origin, which said that what is stored is still good.
+    Validated {
+        /// Why it was forwarded.
+        reason: Forward,
+        /// Whether it is stored on (RFC 9211 §2.5).
+        stored: bool,
+    },
     /// Forwarded to the origin.
     Forward {
         /// Why.
@@ -67,6 +74,14 @@ impl CacheStatus {
                 // Writing to a String cannot fail.
                 let _ = write!(value, "hit; ttl={ttl_seconds}");
             }
+            Self::Validated { reason, stored } => {
+                value.push_str("fwd=");
+                value.push_str(reason.as_str());
+                value.push_str("; fwd-status=304");
+                if stored {
+                    value.push_str("; stored");
+                }
+            }
             Self::Forward { reason, stored, detail } => {
                 value.push_str("fwd=");
                 value.push_str(reason.as_str());
@@ -87,7 +102,7 @@ impl CacheStatus {
             Self::Hit { ttl_seconds: ..0 } => "STALE",
             Self::Hit { .. } => "HIT",
             Self::Forward { reason: Forward::Bypass | Forward::Method, .. } => "BYPASS",
-            Self::Forward { .. } => "MISS",
+            Self::Validated { .. } | Self::Forward { .. } => "MISS",
         }
     }
 }

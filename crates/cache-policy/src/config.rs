@@ -8,12 +8,14 @@ pub struct Policy {
     pub credential_headers: Vec<String>,
     /// The longest that any response is kept, in seconds, whatever its origin allows.
     pub max_ttl_seconds: u64,
+    /// How long a stale response is kept to be validated, or to be served when its origin fails, in seconds.
+    pub keep_stale_seconds: u64,
 }
 
 impl Default for Policy {
     fn default() -> Self {
         let credential_headers = ["authorization", "cookie", "x-api-key"].map(String::from).to_vec();
-        Self { credential_headers, max_ttl_seconds: 86_400 }
+        Self { credential_headers, max_ttl_seconds: 86_400, keep_stale_seconds: 3_600 }
     }
 }
 
@@ -24,6 +26,8 @@ pub struct RoutePolicy {
     pub enabled: bool,
     /// How long a 200 that says nothing of its freshness is fresh, in seconds; without it such a response is not stored.
     pub default_ttl_seconds: Option<u64>,
+    /// How long past its lifetime a response that says nothing of it may be served when its origin fails, in seconds.
+    pub stale_if_error_seconds: Option<u64>,
     /// Tags that the route's responses are stored under.
     pub tags: Vec<String>,
     /// Tags that an unsafe request on the route invalidates, besides its own URI.

@@ -10,6 +10,7 @@ pub mod key;
 pub mod reference;
 pub mod request;
 pub mod reuse;
+pub mod stale;
 pub mod store;
 mod stored_fields;
 pub mod tags;

@@ -13,6 +13,20 @@ pub struct Times {
     pub freshness_lifetime_ms: u64,
 }
 
+impl Times {
+    /// How old the response is (RFC 9111 §4.2.3).
+    pub fn age_ms(&self, now_ms: u64) -> u64 {
+        // A clock that was set back must not make the response younger than it was on arrival.
+        let resident_ms = now_ms.saturating_sub(self.response_time_ms);
+        self.initial_age_ms.saturating_add(resident_ms)
+    }
+
+    /// How long ago it became stale; 0 if it is fresh.
+    pub fn stale_ms(&self, now_ms: u64) -> u64 {
+        self.age_ms(now_ms).saturating_sub(self.freshness_lifetime_ms)
+    }
+}
+
 /// What a stored response is worth to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
@@ -31,9 +45,7 @@ pub enum Reuse {
 
 /// Judges a stored response by its age and by the directives of the request.
 pub fn decide(times: &Times, request: &CacheControl, now_ms: u64) -> Reuse {
-    // A clock that was set back must not make the response younger than it was on arrival.
-    let resident_ms = now_ms.saturating_sub(times.response_time_ms);
-    let age_ms = times.initial_age_ms.saturating_add(resident_ms);
+    let age_ms = times.age_ms(now_ms);
     let ttl_ms = times.freshness_lifetime_ms.saturating_sub(age_ms);
     if ttl_ms == 0 {
         return Reuse::Stale;

@@ -47,7 +47,12 @@ impl Observed {
             None => routes::current()?,
         };
         let route = begun.route.as_deref().unwrap_or(&asked);
-        self.hand_in(begun.method, route, status, duration_ns, self.request_bytes, self.response_bytes)
+        let response_bytes = match self.response_bytes {
+            // An answer that a filter puts in the place of a response goes to the client past all filters.
+            0 => amount(Property::RESPONSE_SIZE)?,
+            seen => seen,
+        };
+        self.hand_in(begun.method, route, status, duration_ns, self.request_bytes, response_bytes)
     }
 
     /// Counts a request that Envoy refused before any filter saw it.

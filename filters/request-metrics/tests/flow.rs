@@ -198,6 +198,19 @@ fn a_host_that_refuses_costs_no_request_and_no_count() {
 }
 
 #[test]
+fn an_answer_that_goes_past_the_filter_has_a_size() {
+    let proxy = Double::<RequestMetrics>::start("").unwrap();
+    prepare(ITEMS);
+    set_property(Property::RESPONSE_SIZE, &2_000_i64.to_le_bytes());
+    let mut stream = proxy.stream();
+    stream.request(&[(":method", "GET"), (":authority", "a"), (":path", "/")], b"");
+    stream.response_headers(&[(":status", "200")], false);
+    stream.log();
+    proxy.tick_after_ms(1_000);
+    assert_eq!(metric(["origin", "items", "GET", "200"], "http_response_size_bytes_sum"), Some(2_000));
+}
+
+#[test]
 fn absurd_amounts_are_counted_as_0() {
     let proxy = Double::<RequestMetrics>::start("").unwrap();
     let labels = ["origin", "items", "GET", "200"];

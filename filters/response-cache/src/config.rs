@@ -34,6 +34,9 @@ pub struct Config {
     /// Seconds that a response is kept at most, whatever its origin says.
     #[serde(default = "default_max_ttl_seconds")]
     pub max_ttl_seconds: u64,
+    /// Seconds that a stale response is kept to be validated, or to be served when its origin fails.
+    #[serde(default = "default_keep_stale_seconds")]
+    pub keep_stale_seconds: u64,
     /// Label sets that each metric has at most; what exceeds them is counted as `other`.
     #[serde(default = "default_max_label_sets")]
     pub max_label_sets: usize,
@@ -95,6 +98,10 @@ fn default_max_ttl_seconds() -> u64 {
     Policy::default().max_ttl_seconds
 }
 
+fn default_keep_stale_seconds() -> u64 {
+    Policy::default().keep_stale_seconds
+}
+
 fn default_max_label_sets() -> usize {
     1_000
 }
@@ -148,6 +155,7 @@ impl Config {
         within("max_entry_bytes", config.max_entry_bytes, 1, ENTRY_LIMIT)?;
         within("collapse_wait_ms", config.collapse_wait_ms, 0, 60_000)?;
         within("max_ttl_seconds", config.max_ttl_seconds, 1, 31_536_000)?;
+        within("keep_stale_seconds", config.keep_stale_seconds, 0, 31_536_000)?;
         within("max_label_sets", config.max_label_sets as u64, 1, 100_000)?;
         check_field_names("credential_headers", &config.credential_headers)?;
         check_field_names("tag_headers", &config.tag_headers)?;
@@ -157,7 +165,11 @@ impl Config {
 
     /// What of it decides on storing and reusing.
     pub fn policy(&self) -> Policy {
-        Policy { credential_headers: self.credential_headers.clone(), max_ttl_seconds: self.max_ttl_seconds }
+        Policy {
+            credential_headers: self.credential_headers.clone(),
+            max_ttl_seconds: self.max_ttl_seconds,
+            keep_stale_seconds: self.keep_stale_seconds,
+        }
     }
 }
 
@@ -180,6 +192,7 @@ impl Default for RouteSettings {
 struct RawRouteSettings {
     enabled: bool,
     default_ttl_seconds: Option<u64>,
+    stale_if_error_seconds: Option<u64>,
     tags: Vec<String>,
     invalidates: Vec<String>,
     key_headers: Vec<String>,
@@ -190,6 +203,7 @@ impl Default for RawRouteSettings {
         RawRouteSettings {
             enabled: true,
             default_ttl_seconds: None,
+            stale_if_error_seconds: None,
             tags: Vec::new(),
             invalidates: Vec::new(),
             key_headers: Vec::new(),
@@ -199,8 +213,24 @@ impl Default for RawRouteSettings {
 
 impl From<RawRouteSettings> for RouteSettings {
     fn from(raw: RawRouteSettings) -> Self {
-        let RawRouteSettings { enabled, default_ttl_seconds, tags, invalidates, key_headers } = raw;
-        RouteSettings { policy: RoutePolicy { enabled, default_ttl_seconds, tags, invalidates, key_headers } }
+        let RawRouteSettings {
+            enabled,
+            default_ttl_seconds,
+            stale_if_error_seconds,
+            tags,
+            invalidates,
+            key_headers,
+        } = raw;
+        RouteSettings {
+            policy: RoutePolicy {
+                enabled,
+                default_ttl_seconds,
+                stale_if_error_seconds,
+                tags,
+                invalidates,
+                key_headers,
+            },
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Landed {
     Stored(Rc<Stored>),
     /// With a response that may not be stored.
     NotStorable,
+    /// With a failure of the origin, in place of which this stale response may be served.
+    Failed(Rc<Stored>),
     /// Without one: its client has gone, or its response was cut off.
     Lost,
     /// Not yet, and the request has waited long enough.
@@ -112,6 +114,7 @@ mod tests {
         let name = |landed| match landed {
             Landed::Stored(_) => "stored",
             Landed::NotStorable => "not storable",
+            Landed::Failed(_) => "failed",
             Landed::Lost => "lost",
             Landed::Late => "late",
         };

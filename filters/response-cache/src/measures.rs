@@ -32,6 +32,8 @@ pub struct Measures {
     refusals: GroupId,
     stores: GroupId,
     invalidations: GroupId,
+    validations: GroupId,
+    stale_served: GroupId,
     mistakes: GroupId,
     l1_bytes: Gauge,
     l1_entries: Gauge,
@@ -48,6 +50,8 @@ impl Measures {
         let refusals = counter(&["service", "route", "reason"], &["slipstream_cache_not_stored_total"]);
         let stores = counter(&["outcome"], &["slipstream_cache_stores_total"]);
         let invalidations = counter(&["outcome"], &["slipstream_cache_invalidations_total"]);
+        let validations = counter(&["outcome"], &["slipstream_cache_validations_total"]);
+        let stale_served = counter(&["reason"], &["slipstream_cache_stale_served_total"]);
         let mistakes = counter(&[], &["slipstream_config_errors_total"]);
         let requests = metrics.group(GroupSpec {
             labels: &["service", "route", "method"],
@@ -62,6 +66,10 @@ impl Measures {
         for outcome in [SENT, NOT_SENT] {
             metrics.set(stores, &[outcome]);
         }
+        for outcome in [NOT_MODIFIED, MODIFIED] {
+            metrics.set(validations, &[outcome]);
+        }
+        metrics.set(stale_served, &[ERROR]);
         metrics.set(mistakes, &[]);
         Measures {
             metrics,
@@ -72,6 +80,8 @@ impl Measures {
             refusals,
             stores,
             invalidations,
+            validations,
+            stale_served,
             mistakes,
             l1_bytes: Gauge::new("slipstream_cache_l1_bytes"),
             l1_entries: Gauge::new("slipstream_cache_l1_entries"),
@@ -125,6 +135,16 @@ impl Measures {
         self.count(self.invalidations, &[if delivered { DELIVERED } else { UNDELIVERED }], 1);
     }
 
+    /// The origin was asked whether a stored response is still good, and said that it is, or sent another.
+    pub fn validated(&mut self, not_modified: bool) {
+        self.count(self.validations, &[if not_modified { NOT_MODIFIED } else { MODIFIED }], 1);
+    }
+
+    /// A stale response was served because its origin failed.
+    pub fn stale_served(&mut self) {
+        self.count(self.stale_served, &[ERROR], 1);
+    }
+
     /// Mistakes in routes' metadata.
     pub fn mistaken(&mut self, mistakes: u64) {
         self.count(self.mistakes, &[], mistakes);
@@ -146,6 +166,9 @@ impl Measures {
     }
 }
 
+const NOT_MODIFIED: &[u8] = b"not_modified";
+const MODIFIED: &[u8] = b"modified";
+const ERROR: &[u8] = b"error";
 const SENT: &[u8] = b"sent";
 const NOT_SENT: &[u8] = b"not-sent";
 const DELIVERED: &[u8] = b"delivered";

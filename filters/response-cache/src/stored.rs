@@ -141,24 +141,41 @@ impl Stored {
 }
 
 fn whole(fields: &impl Fields, age_seconds: u64, ttl_seconds: u64) -> HeaderBlock {
-    render(fields, age_seconds, ttl_seconds, |_| true)
+    render(fields, age_seconds, hit(ttl_seconds))
 }
 
 fn not_modified(fields: &impl Fields, age_seconds: u64, ttl_seconds: u64) -> HeaderBlock {
+    render_not_modified(fields, age_seconds, hit(ttl_seconds))
+}
+
+fn hit(ttl_seconds: u64) -> CacheStatus {
+    CacheStatus::Hit { ttl_seconds: i64::try_from(ttl_seconds).unwrap_or(i64::MAX) }
+}
+
+/// The headers of an answer with these stored fields.
+pub fn render(fields: &(impl Fields + ?Sized), age_seconds: u64, status: CacheStatus) -> HeaderBlock {
+    render_those(fields, age_seconds, status, |_| true)
+}
+
+/// The headers of a 304 in its place.
+pub fn render_not_modified(
+    fields: &(impl Fields + ?Sized),
+    age_seconds: u64,
+    status: CacheStatus,
+) -> HeaderBlock {
     const KEPT: [&str; 7] =
         ["cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"];
-    render(fields, age_seconds, ttl_seconds, |name| {
+    render_those(fields, age_seconds, status, |name| {
         KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept.as_bytes()))
     })
 }
 
-fn render(
-    fields: &impl Fields,
+fn render_those(
+    fields: &(impl Fields + ?Sized),
     age_seconds: u64,
-    ttl_seconds: u64,
+    status: CacheStatus,
     keep: impl Fn(&[u8]) -> bool,
 ) -> HeaderBlock {
-    let status = CacheStatus::Hit { ttl_seconds: i64::try_from(ttl_seconds).unwrap_or(i64::MAX) };
     let mut cache_status = String::new();
     status.write(&mut cache_status);
     let age = age_seconds.to_string();

@@ -2,12 +2,14 @@
 
 mod keep;
 mod seek;
+mod validate;
 mod wait;
 
 use crate::config::RouteSettings;
 use crate::measures::{Labels, Lookup as Outcome};
 use crate::plugin::ResponseCache;
 use crate::question::Question;
+use crate::stored::Stored;
 use cache_policy::cache_status::{CacheStatus, Forward};
 use cache_policy::request::{self, BypassReason, RequestDecision};
 use cache_policy::{conditional, key, reference};
@@ -63,6 +65,15 @@ struct Missed {
     outcome: Outcome,
     /// Where the log stands; without it the origin's response cannot be stored.
     position: Option<Position>,
+    /// What is stored for it, and will not do as it is.
+    stale: Option<Rc<Stored>>,
+}
+
+impl Missed {
+    /// With nothing stored, and the log's position not known yet.
+    fn new(asked: Asked, reason: Forward, outcome: Outcome) -> Missed {
+        Missed { asked, reason, outcome, position: None, stale: None }
+    }
 }
 
 /// A request that went to the origin.
@@ -73,6 +84,9 @@ struct Fetch {
     position: Option<Position>,
     /// If others may be waiting for it.
     lead: Option<Lead>,
+    stale: Option<Rc<Stored>>,
+    /// Whether the origin was asked if `stale` is still good.
+    is_validating: bool,
 }
 
 /// A write, and what it invalidates if it succeeds.
@@ -84,7 +98,7 @@ struct Write {
 /// A response on its way into the cache.
 struct Collected {
     entry: Entry,
-    ttl_ms: u64,
+    keep_ms: u64,
     route: Rc<Route<RouteSettings>>,
     announced_bytes: Option<u64>,
     lead: Option<Lead>,
@@ -242,10 +256,7 @@ impl Stream for CacheStream {
 
     fn on_response_headers(&mut self, end_of_stream: bool) -> Action {
         match std::mem::replace(&mut self.state, State::Done) {
-            State::Fetching(fetch) => {
-                let _ = self.receive(*fetch, end_of_stream);
-                Action::Continue
-            }
+            State::Fetching(fetch) => self.receive(*fetch, end_of_stream).unwrap_or(Action::Continue),
             State::Bypassing(reason) => {
                 let detail = Some(reason);
                 let _ = announce(CacheStatus::Forward { reason: Forward::Bypass, stored: false, detail });

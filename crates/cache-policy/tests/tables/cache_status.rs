@@ -29,6 +29,18 @@ fn values() {
         ("§2.2", forward(Forward::Miss, true, None), "slipstream; fwd=miss; stored", "MISS"),
         ("§2.2", forward(Forward::Request, false, None), "slipstream; fwd=request", "MISS"),
         ("§2.2", forward(Forward::Stale, true, None), "slipstream; fwd=stale; stored", "MISS"),
+        (
+            "§2.3",
+            CacheStatus::Validated { reason: Forward::Stale, stored: true },
+            "slipstream; fwd=stale; fwd-status=304; stored",
+            "MISS",
+        ),
+        (
+            "§2.3",
+            CacheStatus::Validated { reason: Forward::Request, stored: false },
+            "slipstream; fwd=request; fwd-status=304",
+            "MISS",
+        ),
         ("§2.2", forward(Forward::Partial, false, None), "slipstream; fwd=partial", "MISS"),
     ];
     let mut value = String::from("what was there before");

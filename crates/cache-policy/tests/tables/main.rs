@@ -6,6 +6,7 @@ mod key;
 mod reference;
 mod request;
 mod reuse;
+mod stale;
 mod store;
 mod stored_fields;
 mod tags;

@@ -1,5 +1,6 @@
 //! Looking for a stored response: in L1, at the companion, and if there is none to the origin.
 
+use super::validate::ask_if_modified;
 use super::wait::Lead;
 use super::{Asked, CacheStream, Fetch, Missed, State};
 use crate::companion::{self, Found};
@@ -9,7 +10,6 @@ use crate::stored::{Answer, Stored};
 use cache_policy::cache_status::Forward;
 use cache_policy::conditional;
 use cache_policy::reuse::{self, Reuse};
-use invalidation::Position;
 use slipstream_host::{
     Action, CalloutError, CalloutResponse, HeaderBlock, HostError, now_ns, send_local_reply,
 };
@@ -30,13 +30,13 @@ impl CacheStream {
             return Action::Pause;
         }
         if !lookup.may_use_stored {
+            let missed = Missed::new(asked, Forward::Request, Outcome::Forced);
             let position = self.plugin.follower.borrow().position();
-            let missed = Missed { asked, reason: Forward::Request, outcome: Outcome::Forced, position };
-            return self.fetch(missed, None);
+            return self.fetch(Missed { position, ..missed }, None);
         }
         if asked.question.may_share_a_fetch() && self.plugin.flights.borrow().is_under_way(key) {
             // Whoever is there has asked the companion already.
-            return self.missed(asked, Forward::Miss, Outcome::Miss, None, now_ms);
+            return self.missed(Missed::new(asked, Forward::Miss, Outcome::Miss), now_ms);
         }
         let sent = self.plugin.companion.borrow_mut().look_up(key, now_ms);
         match sent {
@@ -44,8 +44,8 @@ impl CacheStream {
                 self.state = State::LookingUp(token, Box::new(asked));
                 Action::Pause
             }
-            Some(Err(_)) => self.missed(asked, Forward::Miss, Outcome::Failed, None, now_ms),
-            None => self.missed(asked, Forward::Miss, Outcome::Skipped, None, now_ms),
+            Some(Err(_)) => self.missed(Missed::new(asked, Forward::Miss, Outcome::Failed), now_ms),
+            None => self.missed(Missed::new(asked, Forward::Miss, Outcome::Skipped), now_ms),
         }
     }
 
@@ -56,14 +56,18 @@ impl CacheStream {
         let body = plugin.companion.borrow().body(&response);
         let found = companion::read(&asked.question.key, &response, body.as_deref());
         plugin.companion.borrow_mut().looked_up(&found, now_ms);
-        let (reason, outcome, position) = match found {
-            Found::Nothing(position) => (Forward::Miss, Outcome::Miss, Some(position)),
-            Found::Damaged => (Forward::Miss, Outcome::Damaged, None),
-            Found::Failed => (Forward::Miss, Outcome::Failed, None),
+        let missed = match found {
+            Found::Nothing(position) => {
+                let missed = Missed::new(asked, Forward::Miss, Outcome::Miss);
+                Missed { position: Some(position), ..missed }
+            }
+            Found::Damaged => Missed::new(asked, Forward::Miss, Outcome::Damaged),
+            Found::Failed => Missed::new(asked, Forward::Miss, Outcome::Failed),
             Found::Entry(view) => {
                 // Older than where the log stands, and so all the more careful.
                 let position = Some(view.position);
-                match reuse::decide(&view.times(), &asked.question.lookup.cache_control, now_ms) {
+                let reuse = reuse::decide(&view.times(), &asked.question.lookup.cache_control, now_ms);
+                let (reason, outcome, stale) = match reuse {
                     Reuse::Fresh { age_seconds, ttl_seconds } => {
                         let mut l1 = plugin.l1.borrow_mut();
                         if l1.is_on() {
@@ -72,27 +76,22 @@ impl CacheStream {
                         if self.serve(&asked, &view, age_seconds, ttl_seconds, Outcome::L2) {
                             return Action::Pause;
                         }
-                        (Forward::Miss, Outcome::Failed, position)
+                        (Forward::Miss, Outcome::Failed, None)
                     }
-                    Reuse::Stale => (Forward::Stale, Outcome::Stale, position),
-                    Reuse::Unwanted => (Forward::Request, Outcome::Stale, position),
-                }
+                    Reuse::Stale => (Forward::Stale, Outcome::Stale, Some(view.to_entry())),
+                    Reuse::Unwanted => (Forward::Request, Outcome::Stale, Some(view.to_entry())),
+                };
+                let stale = stale.map(|entry| Rc::new(Stored::new(entry)));
+                Missed { position, stale, ..Missed::new(asked, reason, outcome) }
             }
         };
-        self.missed(asked, reason, outcome, position, now_ms)
+        self.missed(missed, now_ms)
     }
 
     /// No stored response answers the request. Where the companion does not say where the log stands, the follower may.
-    fn missed(
-        &mut self,
-        asked: Asked,
-        reason: Forward,
-        outcome: Outcome,
-        position: Option<Position>,
-        now_ms: u64,
-    ) -> Action {
-        let position = position.or_else(|| self.plugin.follower.borrow().position());
-        self.miss(Missed { asked, reason, outcome, position }, now_ms)
+    fn missed(&mut self, missed: Missed, now_ms: u64) -> Action {
+        let position = missed.position.or_else(|| self.plugin.follower.borrow().position());
+        self.miss(Missed { position, ..missed }, now_ms)
     }
 
     /// Answers the request with a stored response; false if the host does not let it.
@@ -125,13 +124,16 @@ impl CacheStream {
 
     /// Lets the request go to the origin, unless its client wants nothing from there.
     pub(super) fn fetch(&mut self, missed: Missed, lead: Option<Lead>) -> Action {
-        let Missed { asked, reason, outcome, position } = missed;
+        let Missed { asked, reason, outcome, position, stale } = missed;
         self.count(&asked, outcome, false);
         if asked.question.lookup.only_if_cached && send_gateway_timeout().is_ok() {
             self.state = State::Done;
             return Action::Pause;
         }
-        self.state = State::Fetching(Box::new(Fetch { asked, reason, position, lead }));
+        // A HEAD brings no content, and so nothing that could be stored.
+        let stale = stale.filter(|_| asked.question.lookup.store_allowed);
+        let is_validating = stale.as_ref().is_some_and(|stale| ask_if_modified(stale, &asked.request));
+        self.state = State::Fetching(Box::new(Fetch { asked, reason, position, lead, stale, is_validating }));
         Action::Continue
     }
 

@@ -69,7 +69,8 @@ impl CacheStream {
         // What is asked of the origin now is at least as new as the log is known to be now.
         missed.position = self.plugin.follower.borrow().position().or(missed.position);
         match landed {
-            Some(Landed::NotStorable | Landed::Late) => self.fetch(missed, None),
+            Some(Landed::Failed(stale)) if self.serve_on_error(&missed.asked, &stale) => Action::Pause,
+            Some(Landed::NotStorable | Landed::Failed(_) | Landed::Late) => self.fetch(missed, None),
             Some(Landed::Stored(_) | Landed::Lost) | None => self.miss(missed, now_ms),
         }
     }

@@ -8,4 +8,5 @@ mod hits;
 mod questions;
 mod stores;
 mod support;
+mod validation;
 mod writes;
