@@ -123,18 +123,21 @@ fn a_leader_that_goes_frees_its_followers_and_the_next_one_leads() {
 
 #[test]
 fn what_was_invalidated_meanwhile_is_served_to_nobody() {
-    let proxy = leased_proxy();
-    let mut first = leader(&proxy);
-    let next = invalidation::Position { seq: 8, ..POSITION };
-    answer_poll(&proxy, next, false, r#"[{"seq":8,"kind":"tag","value":"items"}]"#);
-    let mut others: [Stream; 2] = waiters(&proxy);
-    first.response_headers(OK_JSON, false);
-    first.response_body(b"old", true);
-    assert_eq!((wake(&proxy, &mut others), reply()), (1, None), "one asks anew, the other waits for it");
-    others[0].response_headers(OK_JSON, false);
-    others[0].response_body(b"new", true);
-    assert_eq!(wake(&proxy, &mut others), 0);
-    assert_eq!(reply().unwrap().body, b"new");
+    for waits_before in [true, false] {
+        let proxy = leased_proxy();
+        let mut first = leader(&proxy);
+        let early: Option<[Stream; 2]> = waits_before.then(|| waiters(&proxy));
+        let next = invalidation::Position { seq: 8, ..POSITION };
+        answer_poll(&proxy, next, false, r#"[{"seq":8,"kind":"tag","value":"items"}]"#);
+        let mut others = early.unwrap_or_else(|| waiters(&proxy));
+        first.response_headers(OK_JSON, false);
+        first.response_body(b"old", true);
+        assert_eq!((wake(&proxy, &mut others), reply()), (1, None), "one asks anew, the other waits for it");
+        others[0].response_headers(OK_JSON, false);
+        others[0].response_body(b"new", true);
+        assert_eq!(wake(&proxy, &mut others), 0);
+        assert_eq!(reply().unwrap().body, b"new");
+    }
 }
 
 #[test]
