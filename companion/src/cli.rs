@@ -61,6 +61,9 @@ struct Remote {
     /// The companion's URL [default: where the settings make it listen].
     #[arg(long, value_name = "URL", env = "SLIPSTREAM_URL")]
     url: Option<String>,
+    /// The companion's token, if it has one [default: that of the settings].
+    #[arg(long, env = "SLIPSTREAM_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -73,9 +76,14 @@ impl ConfigArgs {
 
 impl Remote {
     fn client(&self) -> anyhow::Result<Client> {
+        if let (Some(url), Some(token)) = (&self.url, &self.token) {
+            return Client::new(url, token);
+        }
+        let config = self.config.load()?;
+        let token = self.token.as_deref().unwrap_or_else(|| config.token.reveal());
         match &self.url {
-            Some(url) => Client::new(url),
-            None => Client::new(&self.config.load()?.local_url()),
+            Some(url) => Client::new(url, token),
+            None => Client::new(&config.local_url(), token),
         }
     }
 }

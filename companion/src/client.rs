@@ -1,5 +1,6 @@
 //! A small HTTP client for the companion's own interface.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,15 +14,24 @@ use hyper_util::rt::TokioExecutor;
 const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Talks to one companion.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     url: String,
+    /// The value of Authorization, if there is a token.
+    authorization: Option<String>,
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
 }
 
+impl fmt::Debug for Client {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 impl Client {
-    /// A client of the companion at a URL such as `http://127.0.0.1:8900`.
-    pub fn new(url: &str) -> anyhow::Result<Self> {
+    /// A client of the companion at a URL such as `http://127.0.0.1:8900`, with its token if it has one (or empty).
+    pub fn new(url: &str, token: &str) -> anyhow::Result<Self> {
         if !url.starts_with("http://") {
             bail!("{url:?} is no URL of a companion: expected http://HOST:PORT");
         }
@@ -29,7 +39,8 @@ impl Client {
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_secs(5)));
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), http })
+        let authorization = (!token.is_empty()).then(|| format!("Bearer {token}"));
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), authorization, http })
     }
 
     /// Sends a request and reads the whole answer.
@@ -41,6 +52,9 @@ impl Client {
         body: impl Into<Bytes>,
     ) -> anyhow::Result<Response<Bytes>> {
         let mut request = Request::builder().method(method).uri(format!("{}{path_and_query}", self.url));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -18,6 +18,9 @@ pub struct Config {
     /// The address to listen on.
     #[serde(deserialize_with = "fields::socket_address")]
     pub listen: SocketAddr,
+    /// What filters and people must know to use the interface; empty: nothing.
+    #[serde(deserialize_with = "fields::token")]
+    pub token: Secret,
     /// How long requests in flight may take to finish after a signal to stop, in milliseconds.
     #[serde(deserialize_with = "fields::bounded::<0, 600_000, u64, _>")]
     pub shutdown_grace_ms: u64,
@@ -186,6 +189,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8900)),
+            token: Secret::default(),
             shutdown_grace_ms: 5_000,
             log: Log::default(),
             cache: Cache::default(),

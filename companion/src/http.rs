@@ -1,5 +1,6 @@
 //! The companion's HTTP interface.
 
+mod access;
 mod answer;
 mod invalidations;
 mod operations;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::routing::{get, post};
 use cache_protocol::names;
 use tokio::sync::watch;
@@ -29,6 +31,8 @@ pub(crate) struct Service {
     max_entry_bytes: usize,
     max_ttl: Duration,
     stopping: watch::Receiver<bool>,
+    /// What a request has to know; empty: nothing.
+    token: String,
 }
 
 impl Service {
@@ -45,16 +49,19 @@ impl Service {
             max_entry_bytes: config.cache.max_entry_bytes,
             max_ttl: config.max_ttl(),
             stopping,
+            token: config.token.reveal().to_owned(),
         })
     }
 }
 
 /// Where each path leads.
 pub(crate) fn router(service: Arc<Service>) -> Router {
+    let check = middleware::from_fn_with_state(Arc::clone(&service), access::check);
     Router::new()
         .route(names::RESPONSES_PATH, get(responses::lookup).put(responses::store))
         .route(names::INVALIDATIONS_PATH, post(invalidations::invalidate).get(invalidations::poll))
         .route(names::STATS_PATH, get(operations::stats))
+        .route_layer(check)
         .route(names::HEALTH_PATH, get(operations::health))
         .route(names::READY_PATH, get(operations::ready))
         .route(names::METRICS_PATH, get(operations::metrics))

@@ -59,6 +59,8 @@ fn the_environment_goes_before_the_file() {
 fn a_wrong_setting_is_named_with_its_value_and_what_would_be_right() {
     for (file, environment, expected) in [
         ("lsten = 'x'", &[][..], &["lsten", "unknown field `lsten`", "`listen`"][..]),
+        ("token = 'a b'", &[], &["token (from", "at most 256 visible ASCII characters"]),
+        ("", &[("SLIPSTREAM_TOKEN", "\u{e9}")], &["token (from SLIPSTREAM_TOKEN)", "visible ASCII"]),
         ("[cache]\nsize = 1", &[], &["cache.size", "unknown field `size`", "`max_entry_bytes`"]),
         ("listen = 'here'", &[], &["listen (from", "\"here\"", "expected an IP address and a port"]),
         ("listen = 8900", &[], &["listen (from", "integer `8900`", "expected an IP address and a port"]),
@@ -105,7 +107,9 @@ fn a_missing_file_is_an_error() {
 
 #[test]
 fn secrets_are_never_shown() {
-    let config = load("[redis]\npassword = 'hunter2'", &[]).unwrap();
+    let config = load("token = 'sesame'\n[redis]\npassword = 'hunter2'", &[]).unwrap();
     let shown = format!("{config:?}{}", toml::to_string(&config).unwrap());
-    assert!(!shown.contains("hunter2") && shown.contains("********"), "{shown}");
+    assert!(!shown.contains("hunter2") && !shown.contains("sesame") && shown.contains("********"), "{shown}");
+    let refused = load("token = 'open sesame'", &[]).unwrap_err().to_string();
+    assert!(!refused.contains("sesame"), "{refused}");
 }

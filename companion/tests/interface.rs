@@ -344,3 +344,36 @@ async fn stopping_answers_long_polls_at_once() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_asked_for_where_one_is_set() {
+    let with_token =
+        slipstream::config::Config::load_with(None, [("SLIPSTREAM_TOKEN".into(), "open-sesame".into())]);
+    let token = with_token.unwrap().token;
+    let companion = Companion::start(|config| config.token = token).await;
+    companion.fill(KEY, &[]).await;
+    assert!(companion.has(KEY).await, "the right one opens");
+    for (given, path) in [
+        (None, "/v1/stats"),
+        (None, "/v1/responses"),
+        (None, "/v1/invalidations?follower=f"),
+        (Some("Bearer open-sesam"), "/v1/stats"),
+        (Some("Bearer open-sesamf"), "/v1/stats"),
+        (Some("Bearer "), "/v1/stats"),
+        (Some("Basic open-sesame"), "/v1/stats"),
+        (Some("open-sesame"), "/v1/stats"),
+    ] {
+        let client = slipstream::client::Client::new(&companion.url, "").unwrap();
+        let headers: Vec<_> = given.iter().map(|given| ("authorization", *given)).collect();
+        let answer = client.send(Method::GET, path, &headers, "").await.unwrap();
+        assert_eq!(answer.status(), 401, "{given:?} {path}");
+        assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+        assert!(String::from_utf8_lossy(answer.body()).contains("setting token"));
+    }
+    let client = slipstream::client::Client::new(&companion.url, "").unwrap();
+    for open in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(client.send(Method::GET, open, &[], "").await.unwrap().status(), 200, "{open}");
+    }
+    let lower_case = [("authorization", "bearer open-sesame")];
+    assert_eq!(client.send(Method::GET, "/v1/stats", &lower_case, "").await.unwrap().status(), 200);
+}

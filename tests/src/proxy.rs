@@ -107,7 +107,8 @@ impl Proxy {
         // Each Envoy's main thread has a VM too.
         let expected = u64::from(envoys * (self.setup.worker_count() + 1));
         wait_for(&format!("{expected} VMs to follow the log"), || {
-            let stats = Client::new().send(Request::get(self.companion.url("/v1/stats")));
+            let stats =
+                Client::new().send(self.setup.to_companion(Request::get(self.companion.url("/v1/stats"))));
             stats.is_ok_and(|stats| stats.json()["followers"].as_u64() == Some(expected))
         });
         self.invalidate(&serde_json::json!({"tags": ["nobody-has-this-tag"]}));
@@ -119,7 +120,8 @@ impl Proxy {
     /// If not.
     pub fn invalidate(&self, what: &serde_json::Value) -> serde_json::Value {
         let url = self.companion.url("/v1/invalidations");
-        let answer = Client::new().send(Request::post_json(url, what)).expect("an answer of the companion");
+        let request = self.setup.to_companion(Request::post_json(url, what));
+        let answer = Client::new().send(request).expect("an answer of the companion");
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
     }

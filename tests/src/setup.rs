@@ -1,7 +1,9 @@
 //! How a test wants the shipped configuration to be: edited, with more routes, with more workers.
 
 use anyhow::Result;
-use testbed::{Answer, Companion, CompanionOptions, EnvoyOptions, FrontProxy, Origin, Question, Redis};
+use testbed::{
+    Answer, Companion, CompanionOptions, EnvoyOptions, FrontProxy, Origin, Question, Redis, Request,
+};
 
 use crate::Proxy;
 
@@ -16,6 +18,7 @@ pub struct Setup {
     routes: String,
     edits: Vec<(String, String)>,
     companion: CompanionOptions,
+    token: String,
 }
 
 impl Default for Setup {
@@ -34,6 +37,7 @@ impl Setup {
             routes: String::new(),
             edits: Vec::new(),
             companion: CompanionOptions::default(),
+            token: String::new(),
         }
     }
 
@@ -72,6 +76,12 @@ impl Setup {
         self
     }
 
+    /// Gives the companion a token, which the test's own requests carry.
+    pub fn companion_token(mut self, token: &str) -> Setup {
+        self.token = token.to_owned();
+        self.companion_env("SLIPSTREAM_TOKEN", token)
+    }
+
     /// Starts a companion alone; on this port, if one is given.
     pub fn companion(&self, port: Option<u16>) -> Result<Companion> {
         Companion::start(&CompanionOptions { port, ..self.companion.clone() })
@@ -100,6 +110,14 @@ impl Setup {
         let proxy = Proxy::new(self, front, companion, origin);
         proxy.wait_for_followers(1);
         proxy
+    }
+
+    /// A request to the companion.
+    pub(crate) fn to_companion(&self, request: Request) -> Request {
+        if self.token.is_empty() {
+            return request;
+        }
+        request.header("authorization", format!("Bearer {}", self.token))
     }
 
     pub(crate) fn worker_count(&self) -> u32 {

@@ -235,3 +235,23 @@ fn a_companion_that_speaks_http_1_only_is_enough() {
     let proxy = Setup::new().edit(HTTP_2, "http_protocol_options: {}").start(echo);
     wait_for("hits", || is_hit(&proxy.get("/api/items")));
 }
+
+#[test]
+fn a_companion_with_a_token_serves_those_who_know_it() {
+    let cluster = "cluster: slipstream-companion\n";
+    let filter_knows = |token: &str| format!("{cluster}                              token: {token}\n");
+    let with_token = || Setup::new().companion_token("open-sesame");
+    let proxy = with_token().edit(cluster, filter_knows("open-sesame")).start(echo);
+    assert_text(&miss(proxy.get("/api/items")), 200, "/api/items");
+    wait_for("hits", || is_hit(&proxy.get("/api/items")));
+
+    let other = with_token().edit(cluster, filter_knows("open-barley"));
+    let front = other.front(proxy.origin.port(), proxy.companion.port()).unwrap();
+    let client = Client::new();
+    for _ in 0..8 {
+        assert_text(&miss(client.get(front.url("/api/items"))), 200, "/api/items");
+    }
+    wait_for("the refusals to be counted", || {
+        Metrics::of(&front).sum("slipstream_cache_lookups_total", &[("outcome", "failed")]) >= 5.0
+    });
+}

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use serde::Deserializer;
 use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use super::{LogFormat, LogLevel};
+use super::{LogFormat, LogLevel, Secret};
 
 /// A whole number from `MIN` to `MAX`.
 pub(super) fn bounded<'de, const MIN: u64, const MAX: u64, T, D>(deserializer: D) -> Result<T, D::Error>
@@ -50,6 +50,13 @@ pub(super) fn socket_address<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
         expected: "an IP address and a port, such as 127.0.0.1:8900 or [::1]:8900",
         parse: |text| text.parse().ok(),
     })
+}
+
+/// A bearer token (RFC 6750 §2.1), or nothing. The error does not show it.
+pub(super) fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let token = Secret::deserialize(deserializer)?;
+    let fits = token.0.len() <= 256 && token.0.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(token) } else { Err(de::Error::custom("expected at most 256 visible ASCII characters")) }
 }
 
 /// What Redis keys start with.

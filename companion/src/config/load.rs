@@ -139,7 +139,7 @@ fn path_of(variable: &str) -> Option<String> {
     let name = variable.strip_prefix(PREFIX)?.to_ascii_lowercase();
     match name.split_once(SEPARATOR) {
         Some((section, key)) => Some(format!("{section}.{key}")),
-        None => matches!(name.as_str(), "listen" | "shutdown_grace_ms").then_some(name),
+        None => matches!(name.as_str(), "listen" | "token" | "shutdown_grace_ms").then_some(name),
     }
 }
 

@@ -34,13 +34,14 @@ impl Companion {
     pub async fn start(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
         change(&mut config);
+        let token = config.token.reveal().to_owned();
         let server = Server::bind(config).await.unwrap();
         let url = format!("http://{}", server.address());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
             server.run(async { drop(stopped.await) }).await.unwrap();
         });
-        Self { client: Client::new(&url).unwrap(), url, stop: Some(stop), running }
+        Self { client: Client::new(&url, &token).unwrap(), url, stop: Some(stop), running }
     }
 
     /// One whose store is this Redis, once it is ready.

@@ -10,6 +10,8 @@ use slipstream_host::{Callout, CalloutError, CalloutResponse, Headers, HostError
 /// The companion, as one worker sees it.
 pub struct Companion {
     config: config::Companion,
+    /// The value of Authorization, if there is a token.
+    authorization: Option<String>,
     max_envelope_bytes: u64,
     breaker: Breaker,
 }
@@ -33,12 +35,15 @@ impl Companion {
     /// The companion that the configuration names.
     pub fn new(config: config::Companion, max_entry_bytes: u64) -> Companion {
         let breaker = Breaker::new(config.breaker_failures, config.breaker_open_ms);
-        Companion { config, max_envelope_bytes: max_entry_bytes + ENVELOPE_BYTES, breaker }
+        let authorization = (!config.token.is_empty()).then(|| format!("Bearer {}", config.token));
+        Companion { config, authorization, max_envelope_bytes: max_entry_bytes + ENVELOPE_BYTES, breaker }
     }
 
-    /// Its cluster.
-    pub fn cluster(&self) -> &str {
-        &self.config.cluster
+    /// Polls the log of invalidations.
+    pub fn poll(&self, path: &str, timeout_ms: u32) -> Result<Token, HostError> {
+        let cluster = &self.config.cluster;
+        let poll = Callout { cluster, method: "GET", path, headers: &[], body: &[], timeout_ms };
+        self.send(poll, |poll| poll.send())
     }
 
     /// Asks for the response stored under a full key. None while the breaker is open.
@@ -46,15 +51,15 @@ impl Companion {
         if !self.breaker.try_acquire(now_ms) {
             return None;
         }
-        let sent = Callout {
+        let lookup = Callout {
             cluster: &self.config.cluster,
             method: "GET",
             path: names::RESPONSES_PATH,
             headers: &[(names::KEY_HEADER, key)],
             body: &[],
             timeout_ms: self.config.lookup_timeout_ms,
-        }
-        .send();
+        };
+        let sent = self.send(lookup, |lookup| lookup.send());
         if sent.is_err() {
             self.breaker.failed(now_ms);
         }
@@ -79,14 +84,14 @@ impl Companion {
         }
     }
 
-    /// Stores a response; that an answer has come is for the plugin to hear. False if it could not be sent, or if the companion is being
-    /// left alone.
+    /// Stores a response; that an answer has come is for the plugin to hear. False if it could not be sent, or if the
+    /// companion is being left alone.
     pub fn store(&self, entry: &Entry, ttl_ms: u64) -> bool {
         if self.breaker.state() != State::Closed {
             return false;
         }
         let ttl = ttl_ms.to_string();
-        Callout {
+        let store = Callout {
             cluster: &self.config.cluster,
             method: "PUT",
             path: names::RESPONSES_PATH,
@@ -97,14 +102,13 @@ impl Companion {
             ],
             body: &entry.encode(),
             timeout_ms: 10 * self.config.lookup_timeout_ms,
-        }
-        .send_for_plugin()
-        .is_ok()
+        };
+        self.send(store, |store| store.send_for_plugin()).is_ok()
     }
 
     /// Asks that something be invalidated everywhere.
     pub fn invalidate(&self, request: &InvalidationRequest) -> Result<Token, HostError> {
-        Callout {
+        let invalidation = Callout {
             cluster: &self.config.cluster,
             method: "POST",
             path: names::INVALIDATIONS_PATH,
@@ -112,13 +116,25 @@ impl Companion {
             // What cannot fail to serialize: strings and a truth value.
             body: &serde_json::to_vec(request).unwrap_or_default(),
             timeout_ms: self.config.invalidation_timeout_ms,
-        }
-        .send()
+        };
+        self.send(invalidation, |invalidation| invalidation.send())
     }
 
     /// When an invalidation sent now counts as lost, if nobody brings its answer.
     pub fn gives_up_ms(&self, now_ms: u64) -> u64 {
         now_ms + 2 * u64::from(self.config.invalidation_timeout_ms)
+    }
+
+    /// Sends a callout, with the token if there is one.
+    fn send(
+        &self,
+        callout: Callout<'_>,
+        send: impl FnOnce(&Callout<'_>) -> Result<Token, HostError>,
+    ) -> Result<Token, HostError> {
+        let Some(authorization) = &self.authorization else { return send(&callout) };
+        let mut headers = callout.headers.to_vec();
+        headers.push(("authorization", authorization));
+        send(&Callout { headers: &headers, ..callout })
     }
 }
 

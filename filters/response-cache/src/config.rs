@@ -48,6 +48,9 @@ pub struct Config {
 pub struct Companion {
     /// Name of its cluster in Envoy's configuration.
     pub cluster: String,
+    /// The companion's token, if it has one.
+    #[serde(default)]
+    pub token: String,
     /// Milliseconds that a request waits for a lookup before it goes to the origin.
     #[serde(default = "default_lookup_timeout_ms")]
     pub lookup_timeout_ms: u32,
@@ -146,6 +149,9 @@ impl Config {
                 "companion.cluster",
                 "expected the name of a cluster, found nothing",
             ));
+        }
+        if !companion.token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ConfigError::new("companion.token", "expected visible ASCII characters only"));
         }
         within("companion.lookup_timeout_ms", companion.lookup_timeout_ms.into(), 1, 60_000)?;
         within("companion.invalidation_timeout_ms", companion.invalidation_timeout_ms.into(), 1, 60_000)?;
@@ -254,6 +260,7 @@ mod tests {
             (r#"{"companion": {}}"#, "companion", "missing field `cluster`"),
             (r#"{"companion": {"cluster": ""}}"#, "companion.cluster", "expected the name of a cluster"),
             (r#"{"companion": {"cluster": "c", "time_out": 1}}"#, "companion.time_out", "unknown field"),
+            (r#"{"companion": {"cluster": "c", "token": "a b"}}"#, "companion.token", "visible ASCII"),
             (r#"{"companion": {"cluster": "c"}, "ttl": 1}"#, "ttl", "unknown field"),
             (
                 r#"{"companion": {"cluster": "c"}, "max_ttl_seconds": -1}"#,

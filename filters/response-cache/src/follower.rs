@@ -1,8 +1,9 @@
 //! Follows the log of invalidations, and holds the lease without which nothing is served from L1.
 
+use crate::companion::Companion;
 use cache_protocol::{LogPage, PollAnswer, names};
 use invalidation::{InvalidationSet, Position};
-use slipstream_host::{Callout, CalloutError, CalloutResponse, HostError, Token};
+use slipstream_host::{CalloutError, CalloutResponse, HostError, Token};
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -64,7 +65,7 @@ impl Follower {
     }
 
     /// Polls, unless a poll is under way.
-    pub fn poll(&mut self, cluster: &str, now_ms: u64) -> Result<(), HostError> {
+    pub fn poll(&mut self, companion: &Companion, now_ms: u64) -> Result<(), HostError> {
         if self.poll.as_ref().is_some_and(|poll| now_ms < poll.lost_at_ms) {
             return Ok(());
         }
@@ -82,10 +83,9 @@ impl Follower {
         }
         let patience_ms = self.wait_ms + TRANSIT_MS;
         let timeout_ms = u32::try_from(patience_ms).unwrap_or(u32::MAX);
-        let callout = Callout { cluster, method: "GET", path: &path, headers: &[], body: &[], timeout_ms };
+        let token = companion.poll(&path, timeout_ms)?;
         // The host reports a time-out itself; twice as long is for a host that has forgotten.
-        self.poll =
-            Some(Poll { token: callout.send()?, sent_ms: now_ms, lost_at_ms: now_ms + 2 * patience_ms });
+        self.poll = Some(Poll { token, sent_ms: now_ms, lost_at_ms: now_ms + 2 * patience_ms });
         Ok(())
     }
 

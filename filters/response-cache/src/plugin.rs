@@ -161,7 +161,7 @@ impl ResponseCache {
     fn poll(&self, now_ms: u64) {
         let companion = self.companion.borrow();
         // A companion that cannot be reached shows by the lease that runs out.
-        let _ = self.follower.borrow_mut().poll(companion.cluster(), now_ms);
+        let _ = self.follower.borrow_mut().poll(&companion, now_ms);
     }
 
     fn followed(&self, response: Result<CalloutResponse, CalloutError>) {

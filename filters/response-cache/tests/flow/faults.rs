@@ -139,3 +139,22 @@ fn a_body_that_only_the_missing_end_announces_goes_past_the_cache() {
     assert_eq!(proxy.stream().request(GET, b"body"), Action::Continue);
     assert_eq!(find_callout("GET /v1/responses"), None);
 }
+
+#[test]
+fn every_callout_carries_the_token() {
+    for (token, expected) in [("sesame", Some("Bearer sesame")), ("", None)] {
+        let config = format!(r#"{{"companion": {{"cluster": "companion", "token": "{token}"}}}}"#);
+        let proxy = leased_proxy_with(&config);
+        fill(&proxy, "x");
+        let mut write = proxy.stream();
+        write.request(&[(":method", "POST"), (":authority", "a"), (":path", "/")], b"{}");
+        write.response_headers(&[(":status", "200")], true);
+        let mut lookup = proxy.stream();
+        lookup.request(&[(":method", "GET"), (":authority", "a"), (":path", "/new")], b"");
+        for what in
+            ["GET /v1/invalidations", "PUT /v1/responses", "POST /v1/invalidations", "GET /v1/responses"]
+        {
+            assert_eq!(callout(what).header("authorization"), expected, "{what}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Who may use the interface: those who know the token, where one is set.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Service;
+use super::answer::failure;
+
+/// Answers 401 unless the request carries the token as `Authorization: Bearer TOKEN` (RFC 6750 §2.1).
+pub(super) async fn check(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    if service.token.is_empty() || carries(request.headers(), service.token.as_bytes()) {
+        return next.run(request).await;
+    }
+    let mut answer = failure(StatusCode::UNAUTHORIZED, "the token is missing or wrong (setting token)");
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}
+
+fn carries(headers: &HeaderMap, token: &[u8]) -> bool {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return false };
+    let Some((scheme, given)) = value.as_bytes().split_at_checked(b"Bearer ".len()) else { return false };
+    scheme.eq_ignore_ascii_case(b"Bearer ") && are_equal(given, token)
+}
+
+/// Takes as long for a token that is nearly right as for one that is all wrong.
+fn are_equal(given: &[u8], token: &[u8]) -> bool {
+    given.len() == token.len() && given.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
