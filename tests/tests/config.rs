@@ -147,6 +147,7 @@ fn settings_may_be_json_text_as_well() {
     let cache = "service: workspace
                             companion:
                               cluster: slipstream-companion
+                              # token: what the companion's setting `token` says, if it has one
                               lookup_timeout_ms: 100
                             l1:
                               max_bytes: 67108864 # of each worker thread
