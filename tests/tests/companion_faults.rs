@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cache_protocol::Entry;
 use e2e::{Metrics, Setup, assert_text, is_hit, is_miss, miss, wait_for, x_cache};
-use testbed::{Answer, Body, Client, Origin, Question, Request, ports};
+use testbed::{Answer, Body, Client, FrontProxy, Origin, Question, Request, ports};
 
 /// Answers with what was asked for.
 fn echo(question: &Question) -> Answer {
@@ -16,17 +16,22 @@ fn echo(question: &Question) -> Answer {
 /// What a busy machine may add to any request.
 const SLACK: Duration = Duration::from_secs(4);
 
-#[test]
-fn without_a_companion_everything_is_served() {
-    let origin = Origin::start(echo).unwrap();
-    let front = Setup::new().front(origin.port(), ports::free()).unwrap();
-    let client = Client::new();
-    for number in 0..20 {
+/// Asks for `count` things in turn: each is served by the service, without much ado.
+fn assert_all_are_served(front: &FrontProxy, client: &Client, count: usize) {
+    for number in 0..count {
         let path = format!("/api/items?{number}");
         let start = Instant::now();
         assert_text(&miss(client.get(front.url(&path))), 200, &path);
         assert!(start.elapsed() < SLACK, "{:?}", start.elapsed());
     }
+}
+
+#[test]
+fn without_a_companion_everything_is_served() {
+    let origin = Origin::start(echo).unwrap();
+    let front = Setup::new().front(origin.port(), ports::free()).unwrap();
+    let client = Client::new();
+    assert_all_are_served(&front, &client, 20);
     wait_for("the lookups to be counted", || {
         let lookups =
             |outcome| Metrics::of(&front).sum("slipstream_cache_lookups_total", &[("outcome", outcome)]);
@@ -219,12 +224,7 @@ fn what_does_not_speak_http_2_costs_hits_and_nothing_else() {
     let origin = Origin::start(echo).unwrap();
     let front = Setup::new().front(origin.port(), not_a_companion.port()).unwrap();
     let client = Client::new();
-    for number in 0..10 {
-        let path = format!("/api/items?{number}");
-        let start = Instant::now();
-        assert_text(&miss(client.get(front.url(&path))), 200, &path);
-        assert!(start.elapsed() < SLACK, "{:?}", start.elapsed());
-    }
+    assert_all_are_served(&front, &client, 10);
     wait_for("the lookups to be counted", || {
         Metrics::of(&front).sum("slipstream_cache_lookups_total", &[("outcome", "failed")]) >= 5.0
     });

@@ -10,17 +10,12 @@ pub enum CacheStatus {
         /// How long it stays fresh, in seconds; negative once it is stale (RFC 9211 §2.4).
         ttl_seconds: i64,
     },
-    /// Forwarded to the origin, which said that what is stored is still good.
-    Validated {
-        /// Why it was forwarded.
-        reason: Forward,
-        /// Whether it is stored on (RFC 9211 §2.5).
-        stored: bool,
-    },
     /// Forwarded to the origin.
     Forward {
         /// Why.
         reason: Forward,
+        /// The status that the origin answered with, where it is not the answer's own (RFC 9211 §2.3).
+        status: Option<u16>,
         /// Whether the answer is stored (RFC 9211 §2.5).
         stored: bool,
         /// A token that says more, as `BypassReason::as_str` and `NotStored::as_str` give it (RFC 9211 §2.8).
@@ -74,17 +69,12 @@ impl CacheStatus {
                 // Writing to a String cannot fail.
                 let _ = write!(value, "hit; ttl={ttl_seconds}");
             }
-            Self::Validated { reason, stored } => {
+            Self::Forward { reason, status, stored, detail } => {
                 value.push_str("fwd=");
                 value.push_str(reason.as_str());
-                value.push_str("; fwd-status=304");
-                if stored {
-                    value.push_str("; stored");
+                if let Some(status) = status {
+                    let _ = write!(value, "; fwd-status={status}");
                 }
-            }
-            Self::Forward { reason, stored, detail } => {
-                value.push_str("fwd=");
-                value.push_str(reason.as_str());
                 if stored {
                     value.push_str("; stored");
                 }
@@ -102,7 +92,7 @@ impl CacheStatus {
             Self::Hit { ttl_seconds: ..0 } => "STALE",
             Self::Hit { .. } => "HIT",
             Self::Forward { reason: Forward::Bypass | Forward::Method, .. } => "BYPASS",
-            Self::Validated { .. } | Self::Forward { .. } => "MISS",
+            Self::Forward { .. } => "MISS",
         }
     }
 }

@@ -62,11 +62,7 @@ pub fn primary(method: &[u8], authority: &[u8], path_and_query: &[u8]) -> String
     if let Some(authority) = key.get_mut(authority_start..) {
         authority.make_ascii_lowercase();
     }
-    let question_mark = path_and_query.iter().position(|&byte| byte == b'?');
-    let (path, query) = match question_mark.and_then(|at| path_and_query.split_at_checked(at)) {
-        Some((path, query)) => (path, query.get(1..)),
-        None => (path_and_query, None),
-    };
+    let (path, query) = split_query(path_and_query);
     encode(&mut key, path, |byte| byte == b'#');
     if let Some(query) = query {
         key.push('?');
@@ -105,6 +101,14 @@ pub fn full(
         }
     }
     key
+}
+
+/// The path, and what follows its question mark if it has one.
+pub(crate) fn split_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match target.iter().position(|&byte| byte == b'?').and_then(|at| target.split_at_checked(at)) {
+        Some((path, query)) => (path, query.get(1..)),
+        None => (target, None),
+    }
 }
 
 /// Whether a request's `:path` is a path and query that its key stands for unambiguously: it begins with `/`, and all of

@@ -1,5 +1,7 @@
 //! URI references in responses, resolved against the request's target (RFC 3986 §5).
 
+use crate::key::split_query;
+
 /// The path and query that a reference leads to, if it stays at the request's own authority. `path_and_query` is the
 /// request's `:path`. None if it leads elsewhere, or is no reference to an HTTP resource.
 pub fn resolve(reference: &[u8], authority: &[u8], path_and_query: &[u8]) -> Option<Vec<u8>> {
@@ -25,13 +27,6 @@ pub fn resolve(reference: &[u8], authority: &[u8], path_and_query: &[u8]) -> Opt
         target.extend_from_slice(query);
     }
     Some(target)
-}
-
-fn split_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match target.iter().position(|byte| *byte == b'?').and_then(|at| target.split_at_checked(at)) {
-        Some((path, query)) => (path, query.get(1..)),
-        None => (target, None),
-    }
 }
 
 /// A scheme ends with the first colon, if no slash comes before it.

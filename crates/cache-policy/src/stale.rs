@@ -2,7 +2,8 @@
 
 use http_semantics::{CacheControl, Fields, date};
 
-use crate::{Policy, RoutePolicy, store::stored_fields};
+use crate::stored_fields::{is_among, stored_fields};
+use crate::{Policy, RoutePolicy};
 
 /// The request fields that ask the origin whether a stored response is still good, with their values (RFC 9111 §4.3.1).
 /// None if the response has nothing to be told by.
@@ -53,15 +54,13 @@ pub fn freshened<'a>(
     stored: &'a (impl Fields + ?Sized),
     not_modified: &'a (impl Fields + ?Sized),
 ) -> Vec<(&'a [u8], &'a [u8])> {
-    let updates = || stored_fields(not_modified).filter(|(name, _)| !is_about_content(name));
-    let kept =
-        stored.iter().filter(|(name, _)| !updates().any(|(updated, _)| updated.eq_ignore_ascii_case(name)));
-    kept.chain(updates()).collect()
+    let updates: Vec<_> = stored_fields(not_modified).filter(|(name, _)| !is_about_content(name)).collect();
+    let is_updated = |name: &[u8]| updates.iter().any(|(updated, _)| updated.eq_ignore_ascii_case(name));
+    let mut fields: Vec<_> = stored.iter().filter(|(name, _)| !is_updated(name)).collect();
+    fields.extend(updates);
+    fields
 }
 
 fn is_about_content(name: &[u8]) -> bool {
-    const CONTENT: &[u8] = b"content-";
-    const OTHERS: [&str; 4] = ["etag", "vary", "x-compression-ratio", "x-original-size"];
-    name.get(..CONTENT.len()).is_some_and(|start| start.eq_ignore_ascii_case(CONTENT))
-        || OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
+    is_among(name, &["etag", "vary", "x-compression-ratio", "x-original-size"], &["content-"])
 }

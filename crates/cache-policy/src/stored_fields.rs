@@ -14,8 +14,13 @@ pub fn stored_fields<F: Fields + ?Sized>(response: &F) -> impl Iterator<Item = (
 }
 
 fn is_transient(name: &[u8]) -> bool {
-    TRANSIENT.iter().any(|transient| name.eq_ignore_ascii_case(transient.as_bytes()))
-        || TRANSIENT_PREFIXES.iter().any(|prefix| {
+    is_among(name, &TRANSIENT, &TRANSIENT_PREFIXES)
+}
+
+/// Whether a field's name is one of `names`, or begins with one of `prefixes`.
+pub(crate) fn is_among(name: &[u8], names: &[&str], prefixes: &[&str]) -> bool {
+    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        || prefixes.iter().any(|prefix| {
             name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
         })
 }

@@ -1,4 +1,4 @@
-//! Which context the host has called, and which has sent what: the host brings the answer to a callout without saying
+//! Which context the host has called, and whom each callout's answer is for: the host brings an answer without saying
 //! whose it is.
 
 use crate::ContextId;
@@ -14,7 +14,7 @@ pub struct Active {
 
 thread_local! {
     static ACTIVE: Cell<Active> = const { Cell::new(Active { context: 0, plugin: 0 }) };
-    static SENDERS: RefCell<HashMap<u32, u32>> = RefCell::default();
+    static RECEIVERS: RefCell<HashMap<u32, u32>> = RefCell::default();
     static WOKEN: RefCell<Vec<ContextId>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -23,19 +23,19 @@ pub fn enter(active: Active) {
     ACTIVE.set(active);
 }
 
-/// The active context has sent a callout.
-pub fn sent(token: u32) {
-    SENDERS.with_borrow_mut(|senders| senders.insert(token, ACTIVE.get().context));
+/// Which context the host has called.
+pub fn current() -> Active {
+    ACTIVE.get()
 }
 
-/// The active context has sent a callout, whose answer is for its plugin.
-pub fn sent_for_plugin(token: u32) {
-    SENDERS.with_borrow_mut(|senders| senders.insert(token, ACTIVE.get().plugin));
+/// A callout has been sent; its answer is for this context.
+pub fn sent(token: u32, receiver: u32) {
+    RECEIVERS.with_borrow_mut(|receivers| receivers.insert(token, receiver));
 }
 
-/// Which context sent a callout; it is asked once.
-pub fn take_sender(token: u32) -> Option<u32> {
-    SENDERS.with_borrow_mut(|senders| senders.remove(&token))
+/// Whom the answer to a callout is for; it is asked once.
+pub fn take_receiver(token: u32) -> Option<u32> {
+    RECEIVERS.with_borrow_mut(|receivers| receivers.remove(&token))
 }
 
 /// Has [`crate::Stream::on_wake`] of another stream called, once the next callback of a plugin is over: what a stream

@@ -30,23 +30,21 @@ impl Callout<'_> {
     /// Sends it. The answer comes to the `on_callout` of the stream or plugin that is running now; to none if
     /// that is gone by then. Fails at once if the cluster does not exist.
     pub fn send(&self) -> Result<Token, HostError> {
-        let token = self.call()?;
-        active::sent(token);
-        Ok(Token(token))
+        self.send_for(active::current().context)
     }
 
     /// [`Callout::send`], with the answer going to the running stream's plugin.
     pub fn send_for_plugin(&self) -> Result<Token, HostError> {
-        let token = self.call()?;
-        active::sent_for_plugin(token);
-        Ok(Token(token))
+        self.send_for(active::current().plugin)
     }
 
-    fn call(&self) -> Result<u32, HostError> {
+    fn send_for(&self, receiver: u32) -> Result<Token, HostError> {
         let pseudo = [(":method", self.method), (":path", self.path), (":authority", self.cluster)];
         let headers =
             pseudo.iter().chain(self.headers).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        abi::http_call(self.cluster, &pairs::encode(headers), self.body, self.timeout_ms)
+        let token = abi::http_call(self.cluster, &pairs::encode(headers), self.body, self.timeout_ms)?;
+        active::sent(token, receiver);
+        Ok(Token(token))
     }
 }
 

@@ -5,16 +5,16 @@
 
 use crate::active::{self, Active};
 use crate::{Action, CalloutResponse, ContextId, Plugin, Stream, Token, abi, log, plugin};
+use foldhash::fast::FixedState;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 /// The plugins and streams of one VM.
 pub struct Dispatcher<P: Plugin> {
     /// A VM has several while a configuration replaces another, or if two have the same code and `vm_id`.
     plugins: RefCell<Vec<(u32, Rc<P>)>>,
-    streams: RefCell<HashMap<u32, Known<P::Stream>, BuildHasherDefault<Ids>>>,
+    streams: RefCell<HashMap<u32, Known<P::Stream>, FixedState>>,
 }
 
 struct Known<S> {
@@ -31,7 +31,7 @@ impl<P: Plugin> Default for Dispatcher<P> {
 impl<P: Plugin> Dispatcher<P> {
     /// Nothing yet.
     pub const fn new() -> Dispatcher<P> {
-        let streams = HashMap::with_hasher(BuildHasherDefault::new());
+        let streams = HashMap::with_hasher(FixedState::with_seed(0));
         Dispatcher { plugins: RefCell::new(Vec::new()), streams: RefCell::new(streams) }
     }
 
@@ -83,14 +83,14 @@ impl<P: Plugin> Dispatcher<P> {
 
     /// A callout has been answered.
     pub fn on_callout(&self, token: u32, num_headers: usize, body_size: usize) {
-        let Some(sender) = active::take_sender(token) else { return };
+        let Some(receiver) = active::take_receiver(token) else { return };
         let response = CalloutResponse::announced(num_headers, body_size);
-        if let Some(plugin) = self.plugin(sender) {
-            enter_plugin(sender);
+        if let Some(plugin) = self.plugin(receiver) {
+            enter_plugin(receiver);
             plugin.on_callout(Token(token), response);
             self.wake_streams();
         } else {
-            self.with_other_stream(sender, |stream| stream.on_callout(Token(token), response));
+            self.with_other_stream(receiver, |stream| stream.on_callout(Token(token), response));
         }
     }
 
@@ -156,26 +156,6 @@ impl<P: Plugin> Dispatcher<P> {
 
 fn enter_plugin(id: u32) {
     active::enter(Active { context: id, plugin: id });
-}
-
-/// Spreads the numbers of contexts, which the host chooses one after the other.
-#[derive(Default)]
-struct Ids(u64);
-
-impl Hasher for Ids {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub use local_reply::{HeaderBlock, send as send_local_reply};
 pub use log::{error, info, warn};
 pub use plugin::{Action, ContextId, Plugin, Stream, resume_request, resume_response};
 pub use property::Property;
-pub use route::{Route, Routes};
+pub use route::{ROUTE_MAX_AGE, Route, Routes, route_name};
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A route as a filter sees it.
 #[derive(Debug)]
@@ -21,14 +22,19 @@ pub struct Route<T> {
     read_at_ms: u64,
 }
 
-/// How long a route's settings are remembered. Routes may change while Envoy runs.
-const MAX_AGE_MS: u64 = 1_000;
+/// How long what is known of a route is remembered. Routes may change while Envoy runs.
+pub const ROUTE_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// Envoy's name of the current stream's route, as it is now; empty if it has none.
+pub fn route_name() -> Result<Vec<u8>, HostError> {
+    Ok(Property::ROUTE_NAME.bytes()?.unwrap_or_default())
+}
 
 impl<T> Route<T> {
     /// Whether what is remembered of the route may still be used; `now_ms` is the time of the clock that
     /// [`Routes`] was given.
     pub fn is_current(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.read_at_ms) < MAX_AGE_MS
+        Duration::from_millis(now_ms.saturating_sub(self.read_at_ms)) < ROUTE_MAX_AGE
     }
 }
 
@@ -56,7 +62,7 @@ impl<T: DeserializeOwned> Routes<T> {
 
     /// The current stream's route; `now_ms` is any clock's time in milliseconds.
     pub fn current(&self, authority: &[u8], now_ms: u64) -> Result<Rc<Route<T>>, HostError> {
-        self.named(Property::ROUTE_NAME.bytes()?.unwrap_or_default(), authority, now_ms)
+        self.named(route_name()?, authority, now_ms)
     }
 
     /// [`Routes::current`] when the route's name has been read already.

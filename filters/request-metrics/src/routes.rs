@@ -2,8 +2,9 @@
 
 use http_semantics::Fields;
 use request_memo::{DecidingFields, RequestMemo};
-use slipstream_host::{HostError, Property};
+use slipstream_host::{HostError, ROUTE_MAX_AGE, route_name};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Names of routes by method, authority, path and the configured fields.
 pub struct RouteNames {
@@ -15,8 +16,6 @@ struct RouteName {
     read_at_ns: u64,
 }
 
-/// How long a name is remembered: routes may change while Envoy runs.
-const MAX_AGE_NS: u64 = 1_000_000_000;
 /// What the names of one VM may take.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -30,17 +29,12 @@ impl RouteNames {
 
     /// The name of the current request's route; Envoy is asked for it if no request like it came lately.
     pub fn of(&mut self, request: &impl Fields, now_ns: u64) -> Result<Rc<[u8]>, HostError> {
-        let known = self.known.find(request, b"");
-        if let Some(known) = known.filter(|known| now_ns.saturating_sub(known.read_at_ns) < MAX_AGE_NS) {
+        let age = |known: &RouteName| Duration::from_nanos(now_ns.saturating_sub(known.read_at_ns));
+        if let Some(known) = self.known.find(request, b"").filter(|known| age(known) < ROUTE_MAX_AGE) {
             return Ok(known.name.clone());
         }
-        let name: Rc<[u8]> = current()?.into();
+        let name: Rc<[u8]> = route_name()?.into();
         self.known.remember(request, b"", RouteName { name: name.clone(), read_at_ns: now_ns });
         Ok(name)
     }
-}
-
-/// The name of the current request's route, as Envoy has it now.
-pub fn current() -> Result<Vec<u8>, HostError> {
-    Ok(Property::ROUTE_NAME.bytes()?.unwrap_or_default())
 }

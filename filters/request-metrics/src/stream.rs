@@ -2,10 +2,9 @@
 
 use crate::RequestMetrics;
 use crate::labels::{self, Status};
-use crate::routes;
 use crate::table::Request;
 use http_semantics::Fields;
-use slipstream_host::{Action, HeaderMap, HostError, Property, Stream, monotonic_ns};
+use slipstream_host::{Action, HeaderMap, HostError, Property, Stream, monotonic_ns, route_name};
 use std::rc::Rc;
 
 /// One request.
@@ -44,7 +43,7 @@ impl Observed {
         let asked = match &begun.route {
             Some(_) => Vec::new(),
             // Filters further in may have had Envoy choose anew.
-            None => routes::current()?,
+            None => route_name()?,
         };
         let route = begun.route.as_deref().unwrap_or(&asked);
         let response_bytes = match self.response_bytes {
@@ -52,37 +51,39 @@ impl Observed {
             0 => amount(Property::RESPONSE_SIZE)?,
             seen => seen,
         };
-        self.hand_in(begun.method, route, status, duration_ns, self.request_bytes, response_bytes)
+        self.hand_in(&Request {
+            method: begun.method,
+            route,
+            status,
+            duration_ns,
+            request_bytes: self.request_bytes,
+            response_bytes,
+            cluster: b"",
+        })
     }
 
     /// Counts a request that Envoy refused before any filter saw it.
     fn count_unseen(&self) -> Result<(), HostError> {
         let method = Property::REQUEST_METHOD.bytes()?.unwrap_or_default();
-        let status = Status::new(integer(Property::RESPONSE_CODE)?);
-        let duration_ns = amount(Property::REQUEST_DURATION)?;
-        let (request_bytes, response_bytes) =
-            (amount(Property::REQUEST_SIZE)?, amount(Property::RESPONSE_SIZE)?);
-        let route = routes::current()?;
-        self.hand_in(labels::method(&method), &route, status, duration_ns, request_bytes, response_bytes)
+        self.hand_in(&Request {
+            method: labels::method(&method),
+            route: &route_name()?,
+            status: Status::new(integer(Property::RESPONSE_CODE)?),
+            duration_ns: amount(Property::REQUEST_DURATION)?,
+            request_bytes: amount(Property::REQUEST_SIZE)?,
+            response_bytes: amount(Property::RESPONSE_SIZE)?,
+            cluster: b"",
+        })
     }
 
-    fn hand_in(
-        &self,
-        method: &'static [u8],
-        route: &[u8],
-        status: Status,
-        duration_ns: u64,
-        request_bytes: u64,
-        response_bytes: u64,
-    ) -> Result<(), HostError> {
+    /// Counts a request, under its cluster if that is the label `service`.
+    fn hand_in(&self, request: &Request<'_>) -> Result<(), HostError> {
         // One route may lead to several clusters, so it is asked for every time.
         let cluster = match self.plugin.counts_by_cluster {
             true => Property::CLUSTER_NAME.bytes()?.unwrap_or_default(),
             false => Vec::new(),
         };
-        let request =
-            Request { method, route, status, duration_ns, request_bytes, response_bytes, cluster: &cluster };
-        self.plugin.table.borrow_mut().count(&request);
+        self.plugin.table.borrow_mut().count(&Request { cluster: &cluster, ..*request });
         Ok(())
     }
 }

@@ -219,22 +219,14 @@ impl Default for RawRouteSettings {
 
 impl From<RawRouteSettings> for RouteSettings {
     fn from(raw: RawRouteSettings) -> Self {
-        let RawRouteSettings {
-            enabled,
-            default_ttl_seconds,
-            stale_if_error_seconds,
-            tags,
-            invalidates,
-            key_headers,
-        } = raw;
         RouteSettings {
             policy: RoutePolicy {
-                enabled,
-                default_ttl_seconds,
-                stale_if_error_seconds,
-                tags,
-                invalidates,
-                key_headers,
+                enabled: raw.enabled,
+                default_ttl_seconds: raw.default_ttl_seconds,
+                stale_if_error_seconds: raw.stale_if_error_seconds,
+                tags: raw.tags,
+                invalidates: raw.invalidates,
+                key_headers: raw.key_headers,
             },
         }
     }

@@ -5,7 +5,7 @@ use cache_policy::request::{DECIDING_FIELDS, Lookup};
 use http_semantics::Fields;
 use metric_model::SetId;
 use request_memo::{DecidingFields, RequestMemo};
-use slipstream_host::{HostError, Property, Route};
+use slipstream_host::{HostError, Route, route_name};
 use std::rc::Rc;
 
 /// What all requests with the same deciding fields ask for.
@@ -54,7 +54,7 @@ impl Questions {
         if self.routes_by_fields {
             return Ok(None);
         }
-        Ok(Some(Property::ROUTE_NAME.bytes()?.unwrap_or_default()))
+        route_name().map(Some)
     }
 
     /// The question of an earlier request like this one, as long as what is known of its route is current.

@@ -9,20 +9,28 @@ use slipstream_host::HeaderBlock;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// A stored response that can answer a request, wherever it lies.
+/// A response that can answer a request, wherever it lies.
 pub trait Answer {
-    /// When it came and how long it is fresh.
-    fn times(&self) -> Times;
     /// The status code.
     fn status(&self) -> u16;
-    /// First value of a stored field.
-    fn field(&self, name: &'static str) -> Option<&[u8]>;
+    /// The header fields.
+    fn fields(&self) -> &impl Fields;
     /// The content.
     fn body(&self) -> &[u8];
-    /// The headers of an answer with the whole response.
-    fn headers(&self, age_seconds: u64, ttl_seconds: u64) -> Rc<HeaderBlock>;
+
+    /// The headers of an answer with all of it.
+    fn headers(&self, age_seconds: u64, told: CacheStatus) -> Rc<HeaderBlock> {
+        Rc::new(render(self.fields(), age_seconds, told, |_| true))
+    }
+
     /// The headers of a 304: what its 200 would have sent of these (RFC 9110 §15.4.5).
-    fn not_modified_headers(&self, age_seconds: u64, ttl_seconds: u64) -> HeaderBlock;
+    fn not_modified_headers(&self, age_seconds: u64, told: CacheStatus) -> HeaderBlock {
+        const KEPT: [&str; 7] =
+            ["cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"];
+        render(self.fields(), age_seconds, told, |name| {
+            KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept.as_bytes()))
+        })
+    }
 }
 
 /// A response in L1. The headers of its answers are made once a second, not once a hit: only Age and the time left
@@ -37,6 +45,7 @@ pub struct Stored {
 
 struct Rendered {
     age_seconds: u64,
+    told: CacheStatus,
     headers: Rc<HeaderBlock>,
 }
 
@@ -46,70 +55,51 @@ const OVERHEAD_BYTES: u64 = 512;
 const ADDED_FIELDS_BYTES: usize = 128;
 
 impl Answer for Stored {
-    fn times(&self) -> Times {
-        Times {
-            response_time_ms: self.entry.response_time_ms,
-            initial_age_ms: self.entry.initial_age_ms,
-            freshness_lifetime_ms: self.entry.freshness_lifetime_ms,
-        }
-    }
-
     fn status(&self) -> u16 {
         self.entry.status
     }
 
-    fn field(&self, name: &'static str) -> Option<&[u8]> {
-        self.entry.headers.first(name)
+    fn fields(&self) -> &impl Fields {
+        &self.entry.headers
     }
 
     fn body(&self) -> &[u8] {
         &self.entry.body
     }
 
-    fn headers(&self, age_seconds: u64, ttl_seconds: u64) -> Rc<HeaderBlock> {
+    fn headers(&self, age_seconds: u64, told: CacheStatus) -> Rc<HeaderBlock> {
         let mut rendered = self.rendered.borrow_mut();
         match rendered.as_ref() {
-            Some(known) if known.age_seconds == age_seconds => known.headers.clone(),
+            Some(known) if known.age_seconds == age_seconds && known.told == told => known.headers.clone(),
             _ => {
-                let headers = Rc::new(whole(&self.entry.headers, age_seconds, ttl_seconds));
-                *rendered = Some(Rendered { age_seconds, headers: headers.clone() });
+                let headers = Rc::new(render(self.fields(), age_seconds, told, |_| true));
+                *rendered = Some(Rendered { age_seconds, told, headers: headers.clone() });
                 headers
             }
         }
     }
-
-    fn not_modified_headers(&self, age_seconds: u64, ttl_seconds: u64) -> HeaderBlock {
-        not_modified(&self.entry.headers, age_seconds, ttl_seconds)
-    }
 }
 
 impl Answer for View<'_> {
-    fn times(&self) -> Times {
-        Times {
-            response_time_ms: self.response_time_ms,
-            initial_age_ms: self.initial_age_ms,
-            freshness_lifetime_ms: self.freshness_lifetime_ms,
-        }
-    }
-
     fn status(&self) -> u16 {
         self.status
     }
 
-    fn field(&self, name: &'static str) -> Option<&[u8]> {
-        self.headers.first(name)
+    fn fields(&self) -> &impl Fields {
+        &self.headers
     }
 
     fn body(&self) -> &[u8] {
         self.body
     }
+}
 
-    fn headers(&self, age_seconds: u64, ttl_seconds: u64) -> Rc<HeaderBlock> {
-        Rc::new(whole(&self.headers, age_seconds, ttl_seconds))
-    }
-
-    fn not_modified_headers(&self, age_seconds: u64, ttl_seconds: u64) -> HeaderBlock {
-        not_modified(&self.headers, age_seconds, ttl_seconds)
+/// When a response that lies in an envelope came and how long it is fresh.
+pub fn times_of(view: &View<'_>) -> Times {
+    Times {
+        response_time_ms: view.response_time_ms,
+        initial_age_ms: view.initial_age_ms,
+        freshness_lifetime_ms: view.freshness_lifetime_ms,
     }
 }
 
@@ -117,6 +107,15 @@ impl Stored {
     /// A response to keep.
     pub fn new(entry: Entry) -> Stored {
         Stored { entry, rendered: RefCell::new(None), admitted_at: Cell::new(None) }
+    }
+
+    /// When it came and how long it is fresh.
+    pub fn times(&self) -> Times {
+        Times {
+            response_time_ms: self.entry.response_time_ms,
+            initial_age_ms: self.entry.initial_age_ms,
+            freshness_lifetime_ms: self.entry.freshness_lifetime_ms,
+        }
     }
 
     /// Whether nothing in the log invalidates it.
@@ -140,48 +139,18 @@ impl Stored {
     }
 }
 
-fn whole(fields: &impl Fields, age_seconds: u64, ttl_seconds: u64) -> HeaderBlock {
-    render(fields, age_seconds, hit(ttl_seconds))
-}
-
-fn not_modified(fields: &impl Fields, age_seconds: u64, ttl_seconds: u64) -> HeaderBlock {
-    render_not_modified(fields, age_seconds, hit(ttl_seconds))
-}
-
-fn hit(ttl_seconds: u64) -> CacheStatus {
-    CacheStatus::Hit { ttl_seconds: i64::try_from(ttl_seconds).unwrap_or(i64::MAX) }
-}
-
-/// The headers of an answer with these stored fields.
-pub fn render(fields: &(impl Fields + ?Sized), age_seconds: u64, status: CacheStatus) -> HeaderBlock {
-    render_those(fields, age_seconds, status, |_| true)
-}
-
-/// The headers of a 304 in its place.
-pub fn render_not_modified(
-    fields: &(impl Fields + ?Sized),
+fn render(
+    fields: &impl Fields,
     age_seconds: u64,
-    status: CacheStatus,
-) -> HeaderBlock {
-    const KEPT: [&str; 7] =
-        ["cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"];
-    render_those(fields, age_seconds, status, |name| {
-        KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept.as_bytes()))
-    })
-}
-
-fn render_those(
-    fields: &(impl Fields + ?Sized),
-    age_seconds: u64,
-    status: CacheStatus,
+    told: CacheStatus,
     keep: impl Fn(&[u8]) -> bool,
 ) -> HeaderBlock {
     let mut cache_status = String::new();
-    status.write(&mut cache_status);
+    told.write(&mut cache_status);
     let age = age_seconds.to_string();
     let added: [(&str, &str); 3] =
-        [("age", &age), ("cache-status", &cache_status), ("x-cache", status.x_cache())];
-    let stored = fields.iter().filter(|(name, _)| keep(name));
+        [("age", &age), ("cache-status", &cache_status), ("x-cache", told.x_cache())];
+    let stored = Fields::iter(fields).filter(|(name, _)| keep(name));
     // Collected because the encoder walks it three times.
     let fields: Vec<(&[u8], &[u8])> = stored.chain(Fields::iter(&added)).collect();
     HeaderBlock::new(fields.into_iter())

@@ -69,13 +69,6 @@ struct Missed {
     stale: Option<Rc<Stored>>,
 }
 
-impl Missed {
-    /// With nothing stored, and the log's position not known yet.
-    fn new(asked: Asked, reason: Forward, outcome: Outcome) -> Missed {
-        Missed { asked, reason, outcome, position: None, stale: None }
-    }
-}
-
 /// A request that went to the origin.
 struct Fetch {
     asked: Asked,
@@ -194,7 +187,12 @@ impl CacheStream {
         }
         // The write has happened whatever becomes of its headers.
         let token = succeeded.then(|| self.plugin.invalidate(write.invalidation)).flatten();
-        announce(CacheStatus::Forward { reason: Forward::Method, stored: false, detail: None })?;
+        announce(CacheStatus::Forward {
+            reason: Forward::Method,
+            status: None,
+            stored: false,
+            detail: None,
+        })?;
         Ok(match token {
             Some(token) => {
                 self.state = State::Invalidating(token);
@@ -258,8 +256,8 @@ impl Stream for CacheStream {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Fetching(fetch) => self.receive(*fetch, end_of_stream).unwrap_or(Action::Continue),
             State::Bypassing(reason) => {
-                let detail = Some(reason);
-                let _ = announce(CacheStatus::Forward { reason: Forward::Bypass, stored: false, detail });
+                let (reason, detail) = (Forward::Bypass, Some(reason));
+                let _ = announce(CacheStatus::Forward { reason, status: None, stored: false, detail });
                 Action::Continue
             }
             State::Writing(write) => self.written(*write).unwrap_or(Action::Continue),

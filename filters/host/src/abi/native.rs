@@ -104,9 +104,7 @@ pub fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
 pub fn local_reply(status: u16, details: &str, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
     with(|host| {
         host.may("send_local_response")?;
-        let headers = pairs::decode(headers)
-            .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec()))
-            .collect();
+        let headers = pairs::decode(headers).map(|(name, value)| (text(name), value.to_vec())).collect();
         host.local_replies.push(LocalReply {
             status,
             details: details.to_owned(),

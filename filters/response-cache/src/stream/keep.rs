@@ -13,7 +13,7 @@ use cache_policy::tags::{self, BadTags};
 use cache_protocol::Entry;
 use http_semantics::Fields;
 use invalidation::Position;
-use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, now_ns};
+use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, now_ms};
 use std::rc::Rc;
 
 /// Why a response is not stored, beside `cache-policy`'s reasons.
@@ -38,8 +38,8 @@ pub(super) struct Keepable {
 
 impl Keepable {
     /// What is stored, but for the content.
-    pub(super) fn entry<'a>(
-        &self,
+    pub(super) fn into_entry<'a>(
+        self,
         key: &str,
         status: u16,
         fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
@@ -51,7 +51,7 @@ impl Keepable {
             initial_age_ms: self.storable.initial_age_ms,
             freshness_lifetime_ms: self.storable.freshness_lifetime_ms,
             status,
-            tags: self.tags.clone(),
+            tags: self.tags,
             headers: fields.map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
             body: Vec::new(),
         }
@@ -83,21 +83,18 @@ impl CacheStream {
 
     /// Decides whether the origin's response is stored, and tells the client.
     fn keep(&mut self, fetch: Fetch, status: u16, response: &Headers, ended: bool) -> Result<(), HostError> {
-        let verdict = self.storable(&fetch, status, response, content_length(response));
-        let detail = verdict.as_ref().err().copied();
-        announce(CacheStatus::Forward { reason: fetch.reason, stored: detail.is_none(), detail })?;
+        let announced_bytes = content_length(response);
+        let verdict = self.storable(&fetch, status, response, announced_bytes);
+        let (reason, detail) = (fetch.reason, verdict.as_ref().err().copied());
+        announce(CacheStatus::Forward { reason, status: None, stored: detail.is_none(), detail })?;
         let Fetch { asked: Asked { question, .. }, lead, .. } = fetch;
         match verdict {
             Err(reason) => self.refuse(&question.route, reason, lead),
             Ok(keepable) => {
-                let entry = keepable.entry(&question.key, status, store::stored_fields(response));
-                let collected = Collected {
-                    entry,
-                    keep_ms: keepable.keep_ms,
-                    route: question.route.clone(),
-                    announced_bytes: content_length(response),
-                    lead,
-                };
+                let keep_ms = keepable.keep_ms;
+                let entry = keepable.into_entry(&question.key, status, store::stored_fields(response));
+                let route = question.route.clone();
+                let collected = Collected { entry, keep_ms, route, announced_bytes, lead };
                 self.state = State::Collecting(Box::new(collected));
                 if ended {
                     self.finish();
@@ -131,7 +128,7 @@ impl CacheStream {
             return Err(BypassReason::Method.as_str());
         }
         let (policy, route) = (&self.plugin.policy, &settings.policy);
-        let now_ms = now_ns() / 1_000_000;
+        let now_ms = now_ms();
         let storable = store::decide(&asked.request, status, response, policy, route, now_ms)
             .map_err(|reason| reason.as_str())?;
         if content_length.is_some_and(|length| length > self.plugin.config.max_entry_bytes) {
@@ -172,14 +169,14 @@ impl CacheStream {
         if announced_bytes.is_some_and(|announced| announced != entry.body.len() as u64) {
             return self.count_not_stored(&route, not_stored::LENGTH_MISMATCH);
         }
-        if self.plugin.must_keep_out() {
-            return self.count_not_stored(&route, not_stored::KEPT_OUT);
-        }
-        self.store(entry, keep_ms, lead);
+        self.store(entry, keep_ms, &route, lead);
     }
 
-    /// Stores a response in both levels.
-    pub(super) fn store(&self, entry: Entry, keep_ms: u64, lead: Option<Lead>) {
+    /// Stores a response in both levels, unless the caches are to be kept out of.
+    pub(super) fn store(&self, entry: Entry, keep_ms: u64, route: &Route<RouteSettings>, lead: Option<Lead>) {
+        if self.plugin.must_keep_out() {
+            return self.count_not_stored(route, not_stored::KEPT_OUT);
+        }
         let sent = self.plugin.companion.borrow().store(&entry, keep_ms);
         self.plugin.measures.borrow_mut().stored(sent);
         let stored = Rc::new(Stored::new(entry));

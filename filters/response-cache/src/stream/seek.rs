@@ -6,12 +6,13 @@ use super::{Asked, CacheStream, Fetch, Missed, State};
 use crate::companion::{self, Found};
 use crate::measures::Lookup as Outcome;
 use crate::question::Question;
-use crate::stored::{Answer, Stored};
-use cache_policy::cache_status::Forward;
+use crate::stored::{Answer, Stored, times_of};
+use cache_policy::cache_status::{CacheStatus, Forward};
 use cache_policy::conditional;
 use cache_policy::reuse::{self, Reuse};
+use http_semantics::Fields;
 use slipstream_host::{
-    Action, CalloutError, CalloutResponse, HeaderBlock, HostError, now_ns, send_local_reply,
+    Action, CalloutError, CalloutResponse, HeaderBlock, HostError, now_ms, now_ns, send_local_reply,
 };
 use std::rc::Rc;
 
@@ -30,13 +31,11 @@ impl CacheStream {
             return Action::Pause;
         }
         if !lookup.may_use_stored {
-            let missed = Missed::new(asked, Forward::Request, Outcome::Forced);
-            let position = self.plugin.follower.borrow().position();
-            return self.fetch(Missed { position, ..missed }, None);
+            return self.fetch(self.missed(asked, Forward::Request, Outcome::Forced), None);
         }
         if asked.question.may_share_a_fetch() && self.plugin.flights.borrow().is_under_way(key) {
             // Whoever is there has asked the companion already.
-            return self.missed(Missed::new(asked, Forward::Miss, Outcome::Miss), now_ms);
+            return self.miss(self.missed(asked, Forward::Miss, Outcome::Miss), now_ms);
         }
         let sent = self.plugin.companion.borrow_mut().look_up(key, now_ms);
         match sent {
@@ -44,29 +43,29 @@ impl CacheStream {
                 self.state = State::LookingUp(token, Box::new(asked));
                 Action::Pause
             }
-            Some(Err(_)) => self.missed(Missed::new(asked, Forward::Miss, Outcome::Failed), now_ms),
-            None => self.missed(Missed::new(asked, Forward::Miss, Outcome::Skipped), now_ms),
+            Some(Err(_)) => self.miss(self.missed(asked, Forward::Miss, Outcome::Failed), now_ms),
+            None => self.miss(self.missed(asked, Forward::Miss, Outcome::Skipped), now_ms),
         }
     }
 
     /// Takes in what the companion has found; whether the request is answered.
     pub(super) fn found(&mut self, asked: Asked, response: Result<CalloutResponse, CalloutError>) -> Action {
         let plugin = self.plugin.clone();
-        let now_ms = now_ns() / 1_000_000;
+        let now_ms = now_ms();
         let body = plugin.companion.borrow().body(&response);
         let found = companion::read(&asked.question.key, &response, body.as_deref());
         plugin.companion.borrow_mut().looked_up(&found, now_ms);
         let missed = match found {
             Found::Nothing(position) => {
-                let missed = Missed::new(asked, Forward::Miss, Outcome::Miss);
+                let missed = self.missed(asked, Forward::Miss, Outcome::Miss);
                 Missed { position: Some(position), ..missed }
             }
-            Found::Damaged => Missed::new(asked, Forward::Miss, Outcome::Damaged),
-            Found::Failed => Missed::new(asked, Forward::Miss, Outcome::Failed),
+            Found::Damaged => self.missed(asked, Forward::Miss, Outcome::Damaged),
+            Found::Failed => self.missed(asked, Forward::Miss, Outcome::Failed),
             Found::Entry(view) => {
                 // Older than where the log stands, and so all the more careful.
                 let position = Some(view.position);
-                let reuse = reuse::decide(&view.times(), &asked.question.lookup.cache_control, now_ms);
+                let reuse = reuse::decide(&times_of(&view), &asked.question.lookup.cache_control, now_ms);
                 let (reason, outcome, stale) = match reuse {
                     Reuse::Fresh { age_seconds, ttl_seconds } => {
                         let mut l1 = plugin.l1.borrow_mut();
@@ -82,16 +81,16 @@ impl CacheStream {
                     Reuse::Unwanted => (Forward::Request, Outcome::Stale, Some(view.to_entry())),
                 };
                 let stale = stale.map(|entry| Rc::new(Stored::new(entry)));
-                Missed { position, stale, ..Missed::new(asked, reason, outcome) }
+                Missed { position, stale, ..self.missed(asked, reason, outcome) }
             }
         };
-        self.missed(missed, now_ms)
+        self.miss(missed, now_ms)
     }
 
-    /// No stored response answers the request. Where the companion does not say where the log stands, the follower may.
-    fn missed(&mut self, missed: Missed, now_ms: u64) -> Action {
-        let position = missed.position.or_else(|| self.plugin.follower.borrow().position());
-        self.miss(Missed { position, ..missed }, now_ms)
+    /// A request for which nothing is stored. Where the companion does not say where the log stands, the follower may.
+    fn missed(&self, asked: Asked, reason: Forward, outcome: Outcome) -> Missed {
+        let position = self.plugin.follower.borrow().position();
+        Missed { asked, reason, outcome, position, stale: None }
     }
 
     /// Answers the request with a stored response; false if the host does not let it.
@@ -103,18 +102,8 @@ impl CacheStream {
         ttl_seconds: u64,
         outcome: Outcome,
     ) -> bool {
-        let status = stored.status();
-        let not_modified = asked.question.is_conditional
-            && status == 200
-            && conditional::not_modified(&asked.request, stored.field("etag"), stored.field("last-modified"));
-        let sent = if not_modified {
-            let headers = stored.not_modified_headers(age_seconds, ttl_seconds);
-            send_local_reply(304, DETAILS, &headers, b"")
-        } else {
-            // The host leaves the body of an answer to HEAD out, and keeps its length.
-            send_local_reply(status, DETAILS, &stored.headers(age_seconds, ttl_seconds), stored.body())
-        };
-        if sent.is_err() {
+        let told = CacheStatus::Hit { ttl_seconds: i64::try_from(ttl_seconds).unwrap_or(i64::MAX) };
+        if answer(asked, stored, age_seconds, told, DETAILS).is_err() {
             return false;
         }
         self.state = State::Done;
@@ -143,6 +132,26 @@ impl CacheStream {
         measures.looked_up(outcome);
         measures.answered(asked.question.counted, hit, latency_ns);
     }
+}
+
+/// Answers a request with a stored response, or with a 304 in its place if that is what is asked for. `details` are the
+/// response code details of the access log.
+pub(super) fn answer(
+    asked: &Asked,
+    stored: &impl Answer,
+    age_seconds: u64,
+    told: CacheStatus,
+    details: &str,
+) -> Result<(), HostError> {
+    let (status, fields) = (stored.status(), stored.fields());
+    if asked.question.is_conditional
+        && status == 200
+        && conditional::not_modified(&asked.request, fields.first("etag"), fields.first("last-modified"))
+    {
+        return send_local_reply(304, details, &stored.not_modified_headers(age_seconds, told), b"");
+    }
+    // The host leaves the body of an answer to HEAD out, and keeps its length.
+    send_local_reply(status, details, &stored.headers(age_seconds, told), stored.body())
 }
 
 /// The client wanted a stored response or none (RFC 9111 §5.2.1.7).

@@ -5,9 +5,9 @@ use crate::flights::{Landed, Turn};
 use crate::measures::Lookup as Outcome;
 use crate::plugin::ResponseCache;
 use crate::question::Question;
-use crate::stored::{Answer, Stored};
+use crate::stored::Stored;
 use cache_policy::reuse::{self, Reuse};
-use slipstream_host::{Action, now_ns};
+use slipstream_host::{Action, now_ms};
 use std::rc::Rc;
 
 /// The leadership of a fetch that others may be waiting for. Whatever becomes of the request, they are told.
@@ -26,7 +26,7 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        let now_ms = now_ns() / 1_000_000;
+        let now_ms = now_ms();
         self.plugin.flights.borrow_mut().land(&self.question.key, &self.how, now_ms);
     }
 }
@@ -59,7 +59,7 @@ impl CacheStream {
             return Action::Pause;
         };
         let mut missed = *waiting;
-        let now_ms = now_ns() / 1_000_000;
+        let now_ms = now_ms();
         let landed = self.plugin.take_landed(self.id);
         if let Some(Landed::Stored(stored)) = &landed
             && self.serve_landed(&missed, stored, now_ms)
