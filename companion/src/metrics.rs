@@ -20,6 +20,8 @@ const SECONDS: [f64; 16] = [
 pub(crate) enum Outcome {
     /// A lookup found a valid entry.
     Hit,
+    /// A lookup found an entry that a soft invalidation has hit.
+    Stale,
     /// A lookup found nothing.
     Miss,
     /// A lookup found an entry that was invalidated.
@@ -39,7 +41,7 @@ pub(crate) enum Outcome {
 /// One operation on the store: how often it had each outcome, and how long it took.
 #[derive(Debug)]
 pub(crate) struct Operation {
-    outcomes: [(Outcome, IntCounter); 8],
+    outcomes: [(Outcome, IntCounter); 9],
     duration: Histogram,
 }
 
@@ -178,6 +180,7 @@ fn operation(
     Ok(Operation {
         outcomes: [
             counter(Outcome::Hit, "hit")?,
+            counter(Outcome::Stale, "stale")?,
             counter(Outcome::Miss, "miss")?,
             counter(Outcome::Invalidated, "invalidated")?,
             counter(Outcome::Damaged, "damaged")?,

@@ -31,8 +31,17 @@ pub(crate) enum Store {
 pub(crate) struct Lookup {
     /// Where the log stood: what a store after this lookup must carry.
     pub(crate) position: Position,
-    /// The envelope, or why there is none.
-    pub(crate) found: Result<Bytes, NotFound>,
+    /// What is stored, or why there is nothing to serve.
+    pub(crate) found: Result<Found, NotFound>,
+}
+
+/// A stored entry that no hard record hits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The entry's envelope.
+    pub(crate) envelope: Bytes,
+    /// A soft record hits it.
+    pub(crate) is_stale: bool,
 }
 
 /// Why a lookup found nothing that may be served.
@@ -49,13 +58,23 @@ pub(crate) enum NotFound {
 impl Lookup {
     /// How to count this lookup.
     pub(crate) fn outcome(&self) -> Outcome {
-        match self.found {
-            Ok(_) => Outcome::Hit,
+        match &self.found {
+            Ok(Found { is_stale: false, .. }) => Outcome::Hit,
+            Ok(Found { is_stale: true, .. }) => Outcome::Stale,
             Err(NotFound::Absent) => Outcome::Miss,
             Err(NotFound::Invalidated) => Outcome::Invalidated,
             Err(NotFound::Damaged) => Outcome::Damaged,
         }
     }
+}
+
+/// What to invalidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Purge {
+    /// What it hits; a record for each.
+    pub(crate) targets: Vec<Target>,
+    /// What it hits becomes stale instead of invalid.
+    pub(crate) soft: bool,
 }
 
 /// What to store.
@@ -137,10 +156,10 @@ impl Store {
     }
 
     /// Appends a record for each target; the log here has reached the position that is returned.
-    pub(crate) async fn invalidate(&self, targets: Vec<Target>) -> Result<Position, Unavailable> {
+    pub(crate) async fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
         match self {
-            Self::Embedded(store) => store.invalidate(targets),
-            Self::Redis(store) => store.invalidate(&targets).await,
+            Self::Embedded(store) => store.invalidate(purge),
+            Self::Redis(store) => store.invalidate(purge).await,
         }
     }
 

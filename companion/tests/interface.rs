@@ -35,6 +35,7 @@ on_both_stores! {
     an_entry_ends_with_its_time_to_live,
     a_purge_hits_what_it_names,
     a_late_store_is_refused,
+    a_soft_purge_leaves_what_it_hits_as_stale,
     a_store_of_another_epoch_is_refused,
     followers_read_the_log,
     a_purge_waits_for_its_followers,
@@ -116,6 +117,47 @@ async fn a_late_store_is_refused(companion: Companion) {
     assert_eq!(companion.put(&key(8), "60000", entry(&key(8), before, &[]).encode()).await.status(), 409);
 }
 
+async fn a_soft_purge_leaves_what_it_hits_as_stale(companion: Companion) {
+    const OTHER: &str = "GET shop.example/other#gzip";
+    for request in [
+        r#"{"soft":true,"tags":["t"]}"#,
+        r#"{"soft":true,"keys":["GET shop.example/api/items?page=2"]}"#,
+        r#"{"soft":true,"prefixes":["GET shop.example/api"]}"#,
+        r#"{"soft":true,"all":true}"#,
+    ] {
+        let early = companion.lookup(KEY).await.0;
+        let stored = companion.fill(KEY, &["t"]).await;
+        companion.fill(OTHER, &["u"]).await;
+        let is_stale = async |key| {
+            let answer = companion.raw_lookup(key).await;
+            assert_eq!(answer.status(), 200, "{key} after {request}");
+            answer.headers().get(names::STALE_HEADER).map(|value| value == "1")
+        };
+        assert_eq!(is_stale(KEY).await, None);
+        let ack = companion.purge(request).await;
+        assert_eq!(is_stale(KEY).await, Some(true), "after {request}");
+        assert_eq!(is_stale(OTHER).await, request.contains("all").then_some(true), "after {request}");
+        assert_eq!(companion.lookup(KEY).await, (ack.position, Some(stored.clone())));
+        let late = companion.put(KEY, "60000", entry(KEY, early, &["t"]).encode()).await;
+        assert_eq!(late.status(), 409, "after {request}");
+        companion.fill(KEY, &["t"]).await;
+        assert_eq!(is_stale(KEY).await, None, "stored anew");
+    }
+    companion.purge(r#"{"soft":true,"tags":["t"]}"#).await;
+    companion.purge(r#"{"tags":["t"]}"#).await;
+    assert!(!companion.has(KEY).await, "a hard purge wins");
+    companion.fill(KEY, &["t"]).await;
+    companion.purge(r#"{"soft":true,"tags":["t"]}"#).await;
+    companion.raw_lookup(KEY).await;
+    let stats: serde_json::Value =
+        serde_json::from_slice(companion.get(names::STATS_PATH).await.body()).unwrap();
+    assert!(stats["stale"].as_u64().unwrap() >= 9, "{stats}");
+    let page = companion.poll("f", None, 0).await;
+    let before = Position { seq: page.position.seq - 1, ..page.position };
+    let page = companion.poll("f", Some(before), 0).await;
+    assert!(page.records[0].soft, "followers are told: {page:?}");
+}
+
 async fn a_store_of_another_epoch_is_refused(companion: Companion) {
     let (position, _) = companion.lookup(KEY).await;
     for foreign in [
@@ -147,7 +189,7 @@ async fn followers_read_the_log(companion: Companion) {
     let (page, _) = tokio::join!(async { (polling.await, asked.elapsed()) }, purging);
     let (page, took) = page;
     assert!(took < Duration::from_millis(900), "a record ends the wait: {took:?}");
-    assert_eq!(page.records, [Record { seq: start.seq + 1, target: Target::Tag("t".into()) }]);
+    assert_eq!(page.records, [Record { seq: start.seq + 1, target: Target::Tag("t".into()), soft: false }]);
     assert_eq!(page.position, Position { seq: start.seq + 1, ..start });
 
     let foreign = Position { epoch: start.epoch ^ 1, seq: 1 };

@@ -12,6 +12,7 @@ use hyper::Method;
 use redis::Value;
 
 const KEY: &str = "GET shop.example/api/items#gzip";
+const UNRELATED: &str = "GET shop.example/unrelated#gzip";
 const OTHER: &str = "GET shop.example/api/stats#gzip";
 const SOON: Duration = Duration::from_secs(5);
 
@@ -117,6 +118,33 @@ async fn late_stores_race_purges_of_another_companion() {
         let envelope = entry(KEY, position, &["t"]).encode();
         let (_, _) = tokio::join!(one.purge(r#"{"tags":["t"]}"#), two.put(KEY, "60000", envelope));
         assert!(!one.has(KEY).await && !two.has(KEY).await, "round {round}");
+    }
+    for kind in ["tags", "keys", "prefixes"] {
+        let value = if kind == "tags" { "t" } else { "GET shop.example/api/items" };
+        let (position, _) = two.lookup(KEY).await;
+        one.purge(&format!(r#"{{"soft":true,"{kind}":["{value}"]}}"#)).await;
+        let late = two.put(KEY, "60000", entry(KEY, position, &["t"]).encode()).await;
+        assert_eq!(late.status(), 409, "a soft purge by {kind}");
+        let unharmed = entry(UNRELATED, position, &["u"]).encode();
+        let stored = two.put(UNRELATED, "60000", unharmed).await;
+        assert_eq!(stored.status(), 204, "a soft purge by {kind}");
+    }
+}
+
+/// What a later version records, this one does not know, neither this process nor the script.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_a_later_version_hits_everything() {
+    let redis = Redis::start(&[]);
+    let companion = Companion::on(&redis).await;
+    for kind in ["orbit", "soft-orbit"] {
+        let (early, _) = companion.lookup(OTHER).await;
+        companion.fill(KEY, &[]).await;
+        let next = (early.seq + 1).to_string();
+        redis.command(&["XADD", "slipstream:log", &format!("{next}-0"), "kind", kind, "value", "x"]);
+        redis.command(&["SET", "slipstream:head", &next]);
+        let late = companion.put(OTHER, "60000", entry(OTHER, early, &[]).encode()).await;
+        assert_eq!(late.status(), 409, "{kind}");
+        assert!(!companion.has(KEY).await, "{kind}");
     }
 }
 

@@ -23,6 +23,9 @@ pub(super) struct Purge {
     /// Every response.
     #[arg(long)]
     all: bool,
+    /// Let what is hit become stale instead of invalid: it is fetched anew, and may stand in until it has been.
+    #[arg(long)]
+    soft: bool,
     #[command(flatten)]
     remote: Remote,
 }
@@ -31,8 +34,13 @@ impl Purge {
     /// Asks for it, waits, and tells who confirmed.
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = self.remote.client()?;
-        let request =
-            InvalidationRequest { keys: self.key, tags: self.tag, prefixes: self.prefix, all: self.all };
+        let request = InvalidationRequest {
+            keys: self.key,
+            tags: self.tag,
+            prefixes: self.prefix,
+            all: self.all,
+            soft: self.soft,
+        };
         let headers = [("content-type", "application/json")];
         let answer = client
             .send(Method::POST, names::INVALIDATIONS_PATH, &headers, serde_json::to_vec(&request)?)

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::Service;
 use super::answer::{failure, json, read_body, unavailable};
 use crate::metrics::Outcome;
-use crate::store::Unavailable;
+use crate::store::{Purge, Unavailable};
 
 /// The largest body of an invalidation, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -24,12 +24,12 @@ const MAX_REQUEST_BYTES: usize = 1 << 20;
 const MAX_FOLLOWER_BYTES: usize = 128;
 
 pub(super) async fn invalidate(State(service): State<Arc<Service>>, body: Body) -> Response {
-    let targets = match read_targets(body).await {
-        Ok(targets) => targets,
+    let purge = match read_purge(body).await {
+        Ok(purge) => purge,
         Err(answer) => return answer,
     };
     // In a task of its own: what was begun must not be given up because a client went away.
-    let work = tokio::spawn(async move { record_and_wait(&service, targets).await });
+    let work = tokio::spawn(async move { record_and_wait(&service, purge).await });
     match work.await {
         Ok(Ok(ack)) => json(StatusCode::OK, &ack),
         Ok(Err(error)) => unavailable(&error),
@@ -37,19 +37,19 @@ pub(super) async fn invalidate(State(service): State<Arc<Service>>, body: Body) 
     }
 }
 
-async fn record_and_wait(service: &Service, targets: Vec<Target>) -> Result<InvalidationAck, Unavailable> {
+async fn record_and_wait(service: &Service, purge: Purge) -> Result<InvalidationAck, Unavailable> {
     let start = Instant::now();
-    let recorded = service.store.invalidate(targets.clone()).await;
+    let recorded = service.store.invalidate(&purge).await;
     let outcome = if recorded.is_ok() { Outcome::Recorded } else { Outcome::Error };
     service.metrics.invalidate.record(outcome, start.elapsed());
     let position = recorded?;
-    targets.iter().for_each(|target| service.metrics.invalidated(target));
+    purge.targets.iter().for_each(|target| service.metrics.invalidated(target));
     let ack = service.followers.acknowledge(position, || service.store.position()).await;
     service.metrics.acknowledged(start.elapsed());
     Ok(ack)
 }
 
-async fn read_targets(body: Body) -> Result<Vec<Target>, Response> {
+async fn read_purge(body: Body) -> Result<Purge, Response> {
     let bad = |error: String| failure(StatusCode::BAD_REQUEST, error);
     let body = read_body(body, MAX_REQUEST_BYTES).await?;
     let request: InvalidationRequest =
@@ -57,6 +57,7 @@ async fn read_targets(body: Body) -> Result<Vec<Target>, Response> {
     if request.is_empty() {
         return Err(bad("nothing to invalidate: expected keys, tags, prefixes or all".to_owned()));
     }
+    let soft = request.soft;
     let targets = request.into_targets();
     for target in &targets {
         let (kind, value) = (target.kind(), target.value().unwrap_or_default());
@@ -70,7 +71,7 @@ async fn read_targets(body: Body) -> Result<Vec<Target>, Response> {
             return Err(bad(format!("{value:?} is no primary key: expected no '#'; a prefix may hold one")));
         }
     }
-    Ok(targets)
+    Ok(Purge { targets, soft })
 }
 
 /// The long poll's parameters.

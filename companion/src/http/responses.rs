@@ -13,9 +13,10 @@ use invalidation::Position;
 use super::Service;
 use super::answer::{failure, read_body, required, unavailable};
 use crate::metrics::Outcome;
-use crate::store::{NewEntry, Stored};
+use crate::store::{Found, NewEntry, Stored};
 
 const POSITION: HeaderName = HeaderName::from_static(names::POSITION_HEADER);
+const STALE: HeaderName = HeaderName::from_static(names::STALE_HEADER);
 const ENVELOPE: HeaderValue = HeaderValue::from_static(names::ENVELOPE_MEDIA_TYPE);
 
 pub(super) async fn lookup(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
@@ -32,7 +33,13 @@ pub(super) async fn lookup(State(service): State<Arc<Service>>, headers: HeaderM
         Err(error) => return unavailable(&error),
     };
     let mut answer = match lookup.found {
-        Ok(envelope) => ([(header::CONTENT_TYPE, ENVELOPE)], envelope).into_response(),
+        Ok(Found { envelope, is_stale }) => {
+            let mut answer = ([(header::CONTENT_TYPE, ENVELOPE)], envelope).into_response();
+            if is_stale {
+                answer.headers_mut().insert(STALE, HeaderValue::from_static("1"));
+            }
+            answer
+        }
         Err(_) => failure(StatusCode::NOT_FOUND, "nothing is stored under this key"),
     };
     answer.headers_mut().insert(POSITION, position_value(lookup.position));

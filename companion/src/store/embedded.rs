@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use invalidation::{Position, Target, Verdict};
+use invalidation::{Position, Verdict};
 use moka::Expiry;
 use moka::sync::Cache;
 
-use super::{Lookup, NewEntry, NotFound, Stored, Unavailable, Usage, epoch};
+use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage, epoch};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
 
@@ -55,8 +55,9 @@ impl EmbeddedStore {
             return Lookup { position: self.log.position(), found: Err(NotFound::Absent) };
         };
         let (verdict, position) = self.log.judge(key, &kept.tags, kept.position);
-        if verdict == Verdict::Valid {
-            return Lookup { position, found: Ok(kept.envelope.clone()) };
+        if matches!(verdict, Verdict::Valid | Verdict::Stale) {
+            let found = Found { envelope: kept.envelope.clone(), is_stale: verdict == Verdict::Stale };
+            return Lookup { position, found: Ok(found) };
         }
         self.entries.invalidate(key);
         Lookup { position, found: Err(NotFound::Invalidated) }
@@ -67,7 +68,7 @@ impl EmbeddedStore {
         // An invalidation that comes between this and the insertion finds the entry by its position at each lookup.
         match self.log.judge(summary.key, &summary.tags, summary.position).0 {
             Verdict::Valid => {}
-            Verdict::Invalid => {
+            Verdict::Invalid | Verdict::Stale => {
                 return Stored::Refused("an invalidation came in between, or another epoch began");
             }
             Verdict::Unknown => return Stored::Refused("its position lies ahead of the log"),
@@ -84,8 +85,8 @@ impl EmbeddedStore {
         Stored::Yes
     }
 
-    pub(super) fn invalidate(&self, targets: Vec<Target>) -> Result<Position, Unavailable> {
-        self.log.append(targets).map_err(|gap| Unavailable { reason: gap.to_string() })
+    pub(super) fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
+        self.log.append(purge).map_err(|gap| Unavailable { reason: gap.to_string() })
     }
 
     pub(super) fn usage(&self) -> Usage {

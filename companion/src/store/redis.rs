@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_protocol::summary;
-use invalidation::{Position, Record, Target, Verdict, primary_key};
+use invalidation::{Position, Record, Verdict, primary_key};
 use tokio::sync::{Mutex, Notify};
 
-use super::{Lookup, NewEntry, NotFound, Stored, Unavailable, epoch};
+use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, epoch};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
 use keys::Keys;
@@ -100,8 +100,10 @@ impl RedisStore {
         };
         let (position, why) = match summary(&envelope).ok().filter(|summary| summary.key == key) {
             Some(summary) => match self.log.judge(summary.key, &summary.tags, summary.position) {
-                (Verdict::Valid, position) => {
-                    return Ok(Lookup { position, found: Ok(Bytes::from(envelope)) });
+                (verdict @ (Verdict::Valid | Verdict::Stale), position) => {
+                    let envelope = Bytes::from(envelope);
+                    let found = Found { envelope, is_stale: verdict == Verdict::Stale };
+                    return Ok(Lookup { position, found: Ok(found) });
                 }
                 (Verdict::Invalid | Verdict::Unknown, position) => (position, NotFound::Invalidated),
             },
@@ -119,7 +121,7 @@ impl RedisStore {
         let valid_up_to = match verdict {
             Verdict::Valid => position,
             Verdict::Unknown => summary.position,
-            Verdict::Invalid => {
+            Verdict::Invalid | Verdict::Stale => {
                 return Ok(Stored::Refused("an invalidation came in between, or another epoch began"));
             }
         };
@@ -140,8 +142,8 @@ impl RedisStore {
         })
     }
 
-    pub(super) async fn invalidate(&self, targets: &[Target]) -> Result<Position, Unavailable> {
-        let recorded = self.append(targets).await;
+    pub(super) async fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
+        let recorded = self.append(purge).await;
         if recorded.is_err() {
             self.lost_appends.fetch_add(1, Ordering::SeqCst);
             self.wake.notify_one();
@@ -149,13 +151,13 @@ impl RedisStore {
         recorded
     }
 
-    async fn append(&self, targets: &[Target]) -> Result<Position, Unavailable> {
+    async fn append(&self, purge: &Purge) -> Result<Position, Unavailable> {
         let link = self.link()?;
         let mut call = self.scripts.append.prepare_invoke();
         call.key(&self.keys.epoch).key(&self.keys.head).key(&self.keys.log);
         call.arg(scripts::epoch_text(epoch::fresh())).arg(self.capacity);
-        for target in targets {
-            call.arg(target.kind()).arg(target.value().unwrap_or_default());
+        for target in &purge.targets {
+            call.arg(scripts::kind(target, purge.soft)).arg(target.value().unwrap_or_default());
         }
         let (epoch, head): (String, String) =
             self.run(&link, async |connection| call.invoke_async(connection).await).await?;

@@ -15,6 +15,9 @@ pub struct InvalidationRequest {
     pub prefixes: Vec<String>,
     /// Everything.
     pub all: bool,
+    /// What is hit becomes stale instead of invalid. Left out when false: a companion of an earlier version does not know it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub soft: bool,
 }
 
 impl InvalidationRequest {
@@ -94,6 +97,7 @@ mod position_as_string {
 
 mod flat_records {
     use super::{Record, Target};
+    use invalidation::ParseTargetError;
     use serde::ser::SerializeSeq;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -103,6 +107,8 @@ mod flat_records {
         kind: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         value: Option<&'a str>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        soft: bool,
     }
 
     #[derive(Deserialize)]
@@ -111,12 +117,15 @@ mod flat_records {
         kind: String,
         #[serde(default)]
         value: Option<String>,
+        #[serde(default)]
+        soft: bool,
     }
 
     pub(super) fn serialize<S: Serializer>(records: &[Record], serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(records.len()))?;
-        for Record { seq, target } in records {
-            list.serialize_element(&Written { seq: *seq, kind: target.kind(), value: target.value() })?;
+        for Record { seq, target, soft } in records {
+            let (kind, value) = (target.kind(), target.value());
+            list.serialize_element(&Written { seq: *seq, kind, value, soft: *soft })?;
         }
         list.end()
     }
@@ -124,9 +133,11 @@ mod flat_records {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Record>, D::Error> {
         let read = Vec::<Read>::deserialize(deserializer)?;
         read.into_iter()
-            .map(|Read { seq, kind, value }| {
-                let target = Target::from_parts(&kind, value).map_err(de::Error::custom)?;
-                Ok(Record { seq, target })
+            .map(|Read { seq, kind, value, soft }| match Target::from_parts(&kind, value) {
+                Ok(target) => Ok(Record { seq, target, soft }),
+                // A later version's: what it hits is anyone's guess, so it hits everything.
+                Err(ParseTargetError::KindUnknown(_)) => Ok(Record { seq, target: Target::All, soft: false }),
+                Err(error) => Err(de::Error::custom(error)),
             })
             .collect()
     }
@@ -148,15 +159,15 @@ mod tests {
                 position: POSITION,
                 reset: false,
                 records: vec![
-                    Record { seq: 7, target: Target::Tag("items".into()) },
-                    Record { seq: 8, target: Target::Key("GET a/\"x".into()) },
-                    Record { seq: 9, target: Target::All },
+                    Record { seq: 7, target: Target::Tag("items".into()), soft: true },
+                    Record { seq: 8, target: Target::Key("GET a/\"x".into()), soft: false },
+                    Record { seq: 9, target: Target::All, soft: false },
                 ],
             },
         };
         let text = concat!(
             r#"{"lease_ms":1000,"position":"000000000000feed:9","reset":false,"records":["#,
-            r#"{"seq":7,"kind":"tag","value":"items"},{"seq":8,"kind":"key","value":"GET a/\"x"},"#,
+            r#"{"seq":7,"kind":"tag","value":"items","soft":true},{"seq":8,"kind":"key","value":"GET a/\"x"},"#,
             r#"{"seq":9,"kind":"all"}]}"#
         );
         assert_eq!(serde_json::to_string(&page).unwrap(), text);
@@ -177,10 +188,6 @@ mod tests {
             (r#"{"position":"feed:9","reset":false,"records":[]}"#, "expected EPOCH:SEQ"),
             (r#"{"position":"000000000000feed:9","reset":false}"#, "missing field `records`"),
             (
-                r#"{"position":"000000000000feed:9","reset":false,"records":[{"seq":1,"kind":"tags"}]}"#,
-                "unknown kind \"tags\"",
-            ),
-            (
                 r#"{"position":"000000000000feed:9","reset":false,"records":[{"seq":1,"kind":"tag"}]}"#,
                 "without a value",
             ),
@@ -190,6 +197,13 @@ mod tests {
         }
         let error = serde_json::from_str::<InvalidationRequest>(r#"{"key":["a"]}"#).unwrap_err().to_string();
         assert!(error.contains("unknown field `key`, expected one of `keys`"), "{error}");
+    }
+
+    #[test]
+    fn what_a_later_version_records_hits_everything() {
+        let text = r#"{"position":"000000000000feed:9","reset":false,"records":[{"seq":9,"kind":"orbit","value":"x","soft":true}]}"#;
+        let page: LogPage = serde_json::from_str(text).unwrap();
+        assert_eq!(page.records, [Record { seq: 9, target: Target::All, soft: false }]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub const METRICS_PATH: &str = "/metrics";
 pub const KEY_HEADER: &str = "slipstream-key";
 /// Header: the position that a store after this lookup must carry.
 pub const POSITION_HEADER: &str = "slipstream-position";
+/// Header of a lookup's answer, then `1`: a soft invalidation has hit the entry, which may be served only as stale.
+pub const STALE_HEADER: &str = "slipstream-stale";
 /// Header: how long to keep the stored response, in milliseconds.
 pub const TTL_HEADER: &str = "slipstream-ttl-ms";
 

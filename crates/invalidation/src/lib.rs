@@ -1,5 +1,6 @@
 //! A sequenced log of invalidations with epochs, and the set that judges stored entries by it.
 
+mod newest;
 mod position;
 mod record;
 mod set;

@@ -7,8 +7,10 @@ use std::fmt;
 pub struct Record {
     /// The record's number in its epoch; the first is 1.
     pub seq: u64,
-    /// What it invalidates.
+    /// What it hits.
     pub target: Target,
+    /// What it hits becomes stale instead of invalid.
+    pub soft: bool,
 }
 
 /// What an invalidation hits.

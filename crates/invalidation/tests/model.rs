@@ -27,24 +27,30 @@ fn matches(target: &Target, full_key: &str, tags: &[String]) -> bool {
 proptest! {
     #[test]
     fn never_admits_what_the_whole_log_invalidates(
-        targets in prop::collection::vec(target(), 0..40),
+        targets in prop::collection::vec((target(), any::<bool>()), 0..40),
         capacity in 0..12_usize,
         entries in prop::collection::vec(("[ab]{1,2}#[ab]?", prop::collection::vec("[ab]{1,2}", 0..3), 0..45_u64), 1..30),
     ) {
         let mut bounded = InvalidationSet::new(Position { epoch: EPOCH, seq: 0 }, capacity);
         let mut roomy = InvalidationSet::new(Position { epoch: EPOCH, seq: 0 }, usize::MAX);
-        for (seq, target) in (1..).zip(&targets) {
-            bounded.apply(Record { seq, target: target.clone() }).unwrap();
-            roomy.apply(Record { seq, target: target.clone() }).unwrap();
+        for (seq, (target, soft)) in (1..).zip(&targets) {
+            let record = Record { seq, target: target.clone(), soft: *soft };
+            bounded.apply(record.clone()).unwrap();
+            roomy.apply(record).unwrap();
         }
         prop_assert!(bounded.len() <= capacity);
         let head = targets.len() as u64;
         for (full_key, tags, seq) in entries {
             let at = Position { epoch: EPOCH, seq };
+            let is_hit = |severity: bool| {
+                targets.iter().skip(seq as usize).any(|(target, soft)| *soft == severity && matches(target, &full_key, &tags))
+            };
             let model = if seq > head {
                 Verdict::Unknown
-            } else if targets.iter().skip(seq as usize).any(|target| matches(target, &full_key, &tags)) {
+            } else if is_hit(false) {
                 Verdict::Invalid
+            } else if is_hit(true) {
+                Verdict::Stale
             } else {
                 Verdict::Valid
             };

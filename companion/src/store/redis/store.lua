@@ -18,12 +18,16 @@ if missed > 0 then
     for at = 7, #ARGV do
         tags[ARGV[at]] = true
     end
+    local hits = {
+        all = function() return true end,
+        key = function(value) return value == ARGV[6] end,
+        tag = function(value) return tags[value] end,
+        prefix = function(value) return string.sub(ARGV[5], 1, #value) == value end,
+    }
     for _, record in ipairs(records) do
-        local kind, value = record[2][2], record[2][4]
-        if kind == 'all'
-            or (kind == 'key' and value == ARGV[6])
-            or (kind == 'tag' and tags[value])
-            or (kind == 'prefix' and string.sub(ARGV[5], 1, #value) == value) then
+        -- A store that began before a soft record brings what is stale already. A kind that is not known hits everything.
+        local kind = string.gsub(record[2][2], '^soft%-', '')
+        if (hits[kind] or hits.all)(record[2][4]) then
             return 'invalidated'
         end
     end
