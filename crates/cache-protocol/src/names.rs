@@ -2,6 +2,8 @@
 
 /// `GET` looks a response up, `PUT` stores one.
 pub const RESPONSES_PATH: &str = "/v1/responses";
+/// `POST` takes a lease, `DELETE` gives it back.
+pub const LEASES_PATH: &str = "/v1/leases";
 /// `POST` invalidates, `GET` is the long poll for the log's records.
 pub const INVALIDATIONS_PATH: &str = "/v1/invalidations";
 /// Counts since the companion's start, as JSON.
@@ -21,6 +23,17 @@ pub const POSITION_HEADER: &str = "slipstream-position";
 pub const STALE_HEADER: &str = "slipstream-stale";
 /// Header: how long to keep the stored response, in milliseconds.
 pub const TTL_HEADER: &str = "slipstream-ttl-ms";
+
+/// Header: how long a lease is to last that a lookup asks for, in milliseconds.
+pub const LEASE_MS_HEADER: &str = "slipstream-lease-ms";
+/// Header: a lease, 16 hexadecimal digits.
+pub const LEASE_HEADER: &str = "slipstream-lease";
+/// Header of a lookup's answer: who fetches what is not stored: `lead`, `wait` or `pass`.
+pub const FETCH_HEADER: &str = "slipstream-fetch";
+/// Header: how long a lookup waits for whoever has the lease, in milliseconds.
+pub const WAIT_MS_HEADER: &str = "slipstream-wait-ms";
+/// Header: how long nobody is to wait for a key whose answers are not stored, in milliseconds.
+pub const PASS_MS_HEADER: &str = "slipstream-pass-ms";
 
 /// Query parameter of the long poll: who asks.
 pub const FOLLOWER_PARAMETER: &str = "follower";
