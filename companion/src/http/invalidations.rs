@@ -17,6 +17,7 @@ use super::Service;
 use super::answer::{failure, json, read_body, unavailable};
 use crate::metrics::Outcome;
 use crate::store::{Purge, Unavailable};
+use crate::url;
 
 /// The largest body of an invalidation, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -52,12 +53,17 @@ async fn record_and_wait(service: &Service, purge: Purge) -> Result<Invalidation
 async fn read_purge(body: Body) -> Result<Purge, Response> {
     let bad = |error: String| failure(StatusCode::BAD_REQUEST, error);
     let body = read_body(body, MAX_REQUEST_BYTES).await?;
-    let request: InvalidationRequest =
+    let mut request: InvalidationRequest =
         serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
     if request.is_empty() {
-        return Err(bad("nothing to invalidate: expected keys, tags, prefixes or all".to_owned()));
+        return Err(bad(
+            "nothing to invalidate: expected keys, tags, prefixes, globs, urls or all".to_owned()
+        ));
     }
     let soft = request.soft;
+    for url in std::mem::take(&mut request.urls) {
+        request.keys.push(url::primary_key(&url).map_err(|error| bad(error.to_string()))?);
+    }
     let targets = request.into_targets();
     for target in &targets {
         let (kind, value) = (target.kind(), target.value().unwrap_or_default());
@@ -67,8 +73,9 @@ async fn read_purge(body: Body) -> Result<Purge, Response> {
                 value.len()
             )));
         }
-        if matches!(target, Target::Key(key) if key.contains('#')) {
-            return Err(bad(format!("{value:?} is no primary key: expected no '#'; a prefix may hold one")));
+        if matches!(target, Target::Key(_) | Target::Glob(_)) && value.contains('#') {
+            let what = if kind == "glob" { "pattern of primary keys" } else { "primary key" };
+            return Err(bad(format!("{value:?} is no {what}: expected no '#'; a prefix may hold one")));
         }
     }
     Ok(Purge { targets, soft })

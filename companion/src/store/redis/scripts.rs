@@ -19,7 +19,7 @@ impl Scripts {
         Self {
             append: Script::new(concat!(include_str!("begin.lua"), include_str!("append.lua"))),
             catch_up: Script::new(concat!(include_str!("begin.lua"), include_str!("catch_up.lua"))),
-            store: Script::new(include_str!("store.lua")),
+            store: Script::new(concat!(include_str!("hits.lua"), include_str!("store.lua"))),
         }
     }
 }

@@ -18,16 +18,9 @@ if missed > 0 then
     for at = 7, #ARGV do
         tags[ARGV[at]] = true
     end
-    local hits = {
-        all = function() return true end,
-        key = function(value) return value == ARGV[6] end,
-        tag = function(value) return tags[value] end,
-        prefix = function(value) return string.sub(ARGV[5], 1, #value) == value end,
-    }
+    local entry = {full_key = ARGV[5], primary_key = ARGV[6], tags = tags}
     for _, record in ipairs(records) do
-        -- A store that began before a soft record brings what is stale already. A kind that is not known hits everything.
-        local kind = string.gsub(record[2][2], '^soft%-', '')
-        if (hits[kind] or hits.all)(record[2][4]) then
+        if hits(record[2][2], record[2][4], entry) then
             return 'invalidated'
         end
     end
