@@ -156,7 +156,7 @@ fn purge_and_stats_talk_to_a_running_companion() {
     ]);
     assert_eq!((purge.0, purge.2.as_str()), (0, ""));
     assert!(
-        purge.1.starts_with("purged at ")
+        purge.1.starts_with("purged 0 entries at ")
             && purge.1.ends_with(":3: 0 followers confirmed, 0 leases ran out\n"),
         "{purge:?}"
     );

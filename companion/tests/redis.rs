@@ -377,7 +377,8 @@ async fn database_password_and_prefix_are_used() {
     let mut connection = client.get_connection().unwrap();
     let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
     keys.sort();
-    assert_eq!(keys, ["mine:epoch", "mine:head", &format!("mine:response:{KEY}")]);
+    let index = "mine:index:key:GET shop.example/api/items";
+    assert_eq!(keys, ["mine:epoch", "mine:head", index, &format!("mine:response:{KEY}")]);
     let ttl: i64 = redis::cmd("PTTL").arg(format!("mine:response:{KEY}")).query(&mut connection).unwrap();
     assert!((50_000..=60_000).contains(&ttl), "{ttl}");
 }

@@ -61,8 +61,13 @@ impl Purge {
         let ack: InvalidationAck =
             serde_json::from_slice(answer.body()).context("the companion's answer is no acknowledgement")?;
         println!(
-            "purged at {}: {} followers confirmed, {} leases ran out",
-            ack.position, ack.confirmed, ack.expired
+            "purged {}{} {} at {}: {} followers confirmed, {} leases ran out",
+            if ack.met_at_least { "at least " } else { "" },
+            ack.met,
+            if ack.met == 1 { "entry" } else { "entries" },
+            ack.position,
+            ack.confirmed,
+            ack.expired
         );
         Ok(())
     }

@@ -45,7 +45,11 @@ async fn record_and_wait(service: &Service, purge: Purge) -> Result<Invalidation
     service.metrics.invalidate.record(outcome, start.elapsed());
     let position = recorded?;
     purge.targets.iter().for_each(|target| service.metrics.invalidated(target));
-    let ack = service.followers.acknowledge(position, || service.store.position()).await;
+    let (mut ack, met) = tokio::join!(
+        service.followers.acknowledge(position, || service.store.position()),
+        service.store.count_met(&purge, position),
+    );
+    (ack.met, ack.met_at_least) = (met.entries, met.at_least);
     service.metrics.acknowledged(start.elapsed());
     Ok(ack)
 }

@@ -57,6 +57,12 @@ pub struct InvalidationAck {
     pub confirmed: u64,
     /// Followers that did not, and whose lease has run out.
     pub expired: u64,
+    /// Stored entries that it hit.
+    #[serde(default)]
+    pub met: u64,
+    /// It may have hit more.
+    #[serde(default)]
+    pub met_at_least: bool,
 }
 
 /// The answer to a long poll: what is new in the log, and leave to serve without asking.
@@ -185,8 +191,12 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_is_written_as_the_interface_says() {
-        let ack = InvalidationAck { position: POSITION, confirmed: 2, expired: 0 };
-        let text = r#"{"position":"000000000000feed:9","confirmed":2,"expired":0}"#;
+        let ack =
+            InvalidationAck { position: POSITION, confirmed: 2, expired: 0, met: 3, met_at_least: true };
+        let text = concat!(
+            r#"{"position":"000000000000feed:9","confirmed":2,"expired":0,"#,
+            r#""met":3,"met_at_least":true}"#
+        );
         assert_eq!(serde_json::to_string(&ack).unwrap(), text);
         assert_eq!(serde_json::from_str::<InvalidationAck>(text).unwrap(), ack);
     }
