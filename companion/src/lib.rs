@@ -9,3 +9,4 @@ mod invalidation_log;
 mod metrics;
 pub mod server;
 mod store;
+mod url;

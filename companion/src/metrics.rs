@@ -15,6 +15,9 @@ const SECONDS: [f64; 16] = [
     0.25, 0.5, 1.0,
 ];
 
+/// The kinds of records.
+const KINDS: [&str; 5] = ["key", "tag", "prefix", "glob", "all"];
+
 /// How an operation on the store went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -123,7 +126,7 @@ impl Metrics {
         registry.register(Box::new(log_position.clone()))?;
         registry.register(Box::new(ack_duration.clone()))?;
         registry.register(Box::new(build))?;
-        for kind in ["key", "tag", "prefix", "all"] {
+        for kind in KINDS {
             invalidations.get_metric_with_label_values(&[kind])?;
         }
         let operation = |name: &str| operation(&operations, &durations, store, name);
@@ -146,10 +149,7 @@ impl Metrics {
 
     /// How many records were appended by this companion.
     pub(crate) fn invalidations(&self) -> u64 {
-        ["key", "tag", "prefix", "all"]
-            .iter()
-            .map(|kind| self.invalidations.with_label_values(&[kind]).get())
-            .sum()
+        KINDS.iter().map(|kind| self.invalidations.with_label_values(&[kind]).get()).sum()
     }
 
     /// An invalidation was acknowledged after this time.

@@ -2,6 +2,7 @@
 
 mod embedded;
 mod epoch;
+mod reach;
 mod redis;
 
 use std::fmt;
@@ -15,7 +16,11 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::metrics::Outcome;
 use embedded::EmbeddedStore;
+pub(crate) use reach::Met;
 use redis::RedisStore;
+
+/// How long the entries that a purge hit are counted; its acknowledgement may wait for that.
+const COUNTING: Duration = Duration::from_millis(50);
 
 /// Where responses and the log of invalidations are kept.
 #[derive(Debug)]
@@ -160,6 +165,15 @@ impl Store {
         match self {
             Self::Embedded(store) => store.invalidate(purge),
             Self::Redis(store) => store.invalidate(purge).await,
+        }
+    }
+
+    /// Counts the entries that a purge hit whose last record is at `recorded`, and removes them by and by if it was a hard
+    /// one. The purge holds without it.
+    pub(crate) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
+        match self {
+            Self::Embedded(store) => store.count_met(purge, recorded).await,
+            Self::Redis(store) => store.count_met(purge, recorded).await,
         }
     }
 

@@ -119,15 +119,59 @@ async fn late_stores_race_purges_of_another_companion() {
         let (_, _) = tokio::join!(one.purge(r#"{"tags":["t"]}"#), two.put(KEY, "60000", envelope));
         assert!(!one.has(KEY).await && !two.has(KEY).await, "round {round}");
     }
-    for kind in ["tags", "keys", "prefixes"] {
-        let value = if kind == "tags" { "t" } else { "GET shop.example/api/items" };
+    for (kind, value) in [
+        ("tags", "t"),
+        ("keys", "GET shop.example/api/items"),
+        ("keys", "GET shop.example/whole/path?q=/1"),
+        ("keys", "GET other.example/any/host?q=/1"),
+        ("prefixes", "GET shop.example/api/"),
+        ("globs", "GET *example/*/items"),
+    ] {
         let (position, _) = two.lookup(KEY).await;
         one.purge(&format!(r#"{{"soft":true,"{kind}":["{value}"]}}"#)).await;
-        let late = two.put(KEY, "60000", entry(KEY, position, &["t"]).encode()).await;
+        let tags = ["t", "path:shop.example/whole/path", "path:*/any/host"];
+        let late = two.put(KEY, "60000", entry(KEY, position, &tags).encode()).await;
         assert_eq!(late.status(), 409, "a soft purge by {kind}");
         let unharmed = entry(UNRELATED, position, &["u"]).encode();
         let stored = two.put(UNRELATED, "60000", unharmed).await;
         assert_eq!(stored.status(), 204, "a soft purge by {kind}");
+    }
+}
+
+/// The script matches patterns as the crate does, which its own tests compare with a model.
+#[tokio::test]
+async fn the_script_matches_patterns_as_the_crate_does() {
+    use invalidation::{InvalidationSet, Position, Record, Target};
+    let redis = Redis::start(&[]);
+    let script = concat!(
+        include_str!("../src/store/redis/hits.lua"),
+        "return hits('soft-' .. ARGV[1], ARGV[2], {full_key = ARGV[3], primary_key = ARGV[3], tags = {}}) and 1 or 0"
+    );
+    let words = |letters: &[&str], length: usize| {
+        let mut words = vec![String::new()];
+        for _ in 0..length {
+            let longer =
+                words.iter().flat_map(|word| letters.iter().map(move |letter| format!("{word}{letter}")));
+            words = longer.collect();
+        }
+        words
+    };
+    let patterns: Vec<String> = (0..5).flat_map(|length| words(&["a", "b", "*"], length)).collect();
+    let texts: Vec<String> = (0..4).flat_map(|length| words(&["a", "b"], length)).collect();
+    let client = redis::Client::open(("127.0.0.1", redis.port)).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    for pattern in &patterns {
+        let mut set = InvalidationSet::new(Position { epoch: 1, seq: 0 }, 1);
+        set.apply(Record { seq: 1, target: Target::Glob(pattern.clone()), soft: false }).unwrap();
+        let mut pipeline = redis::pipe();
+        for text in &texts {
+            pipeline.cmd("EVAL").arg(script).arg(0).arg("glob").arg(pattern).arg(text);
+        }
+        let matched: Vec<bool> = pipeline.query(&mut connection).unwrap();
+        for (text, matched) in texts.iter().zip(matched) {
+            let expected = !set.admits::<&str>(text, &[], Position { epoch: 1, seq: 0 });
+            assert_eq!(matched, expected, "{pattern:?} {text:?}");
+        }
     }
 }
 
@@ -333,7 +377,8 @@ async fn database_password_and_prefix_are_used() {
     let mut connection = client.get_connection().unwrap();
     let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
     keys.sort();
-    assert_eq!(keys, ["mine:epoch", "mine:head", &format!("mine:response:{KEY}")]);
+    let index = "mine:index:key:GET shop.example/api/items";
+    assert_eq!(keys, ["mine:epoch", "mine:head", index, &format!("mine:response:{KEY}")]);
     let ttl: i64 = redis::cmd("PTTL").arg(format!("mine:response:{KEY}")).query(&mut connection).unwrap();
     assert!((50_000..=60_000).contains(&ttl), "{ttl}");
 }

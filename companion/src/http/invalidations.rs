@@ -17,6 +17,7 @@ use super::Service;
 use super::answer::{failure, json, read_body, unavailable};
 use crate::metrics::Outcome;
 use crate::store::{Purge, Unavailable};
+use crate::url;
 
 /// The largest body of an invalidation, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -44,7 +45,11 @@ async fn record_and_wait(service: &Service, purge: Purge) -> Result<Invalidation
     service.metrics.invalidate.record(outcome, start.elapsed());
     let position = recorded?;
     purge.targets.iter().for_each(|target| service.metrics.invalidated(target));
-    let ack = service.followers.acknowledge(position, || service.store.position()).await;
+    let (mut ack, met) = tokio::join!(
+        service.followers.acknowledge(position, || service.store.position()),
+        service.store.count_met(&purge, position),
+    );
+    (ack.met, ack.met_at_least) = (met.entries, met.at_least);
     service.metrics.acknowledged(start.elapsed());
     Ok(ack)
 }
@@ -52,12 +57,17 @@ async fn record_and_wait(service: &Service, purge: Purge) -> Result<Invalidation
 async fn read_purge(body: Body) -> Result<Purge, Response> {
     let bad = |error: String| failure(StatusCode::BAD_REQUEST, error);
     let body = read_body(body, MAX_REQUEST_BYTES).await?;
-    let request: InvalidationRequest =
+    let mut request: InvalidationRequest =
         serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
     if request.is_empty() {
-        return Err(bad("nothing to invalidate: expected keys, tags, prefixes or all".to_owned()));
+        return Err(bad(
+            "nothing to invalidate: expected keys, tags, prefixes, globs, urls or all".to_owned()
+        ));
     }
     let soft = request.soft;
+    for url in std::mem::take(&mut request.urls) {
+        request.keys.push(url::primary_key(&url).map_err(|error| bad(error.to_string()))?);
+    }
     let targets = request.into_targets();
     for target in &targets {
         let (kind, value) = (target.kind(), target.value().unwrap_or_default());
@@ -67,8 +77,9 @@ async fn read_purge(body: Body) -> Result<Purge, Response> {
                 value.len()
             )));
         }
-        if matches!(target, Target::Key(key) if key.contains('#')) {
-            return Err(bad(format!("{value:?} is no primary key: expected no '#'; a prefix may hold one")));
+        if matches!(target, Target::Key(_) | Target::Glob(_)) && value.contains('#') {
+            let what = if kind == "glob" { "pattern of primary keys" } else { "primary key" };
+            return Err(bad(format!("{value:?} is no {what}: expected no '#'; a prefix may hold one")));
         }
     }
     Ok(Purge { targets, soft })

@@ -8,7 +8,8 @@ use invalidation::{Position, Verdict};
 use moka::Expiry;
 use moka::sync::Cache;
 
-use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage, epoch};
+use super::reach::{Met, Reach};
+use super::{COUNTING, Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage, epoch};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
 
@@ -89,10 +90,36 @@ impl EmbeddedStore {
         self.log.append(purge).map_err(|gap| Unavailable { reason: gap.to_string() })
     }
 
+    /// Counts what a purge hit that was recorded up to `recorded`, and removes it if it was a hard one.
+    pub(super) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
+        let reach = Reach::new(purge, recorded);
+        let (entries, soft) = (self.entries.clone(), purge.soft);
+        let counting = tokio::task::spawn_blocking(move || count_met(&entries, &reach, soft));
+        counting.await.unwrap_or(Met { entries: 0, at_least: true })
+    }
+
     pub(super) fn usage(&self) -> Usage {
         self.entries.run_pending_tasks();
         Usage { entries: self.entries.entry_count(), bytes: self.entries.weighted_size() }
     }
+}
+
+fn count_met(entries: &Cache<Arc<str>, Arc<Kept>>, reach: &Reach, soft: bool) -> Met {
+    let end = Instant::now() + COUNTING;
+    let mut met = Met::default();
+    for (key, kept) in entries {
+        if Instant::now() >= end {
+            met.at_least = true;
+            break;
+        }
+        if reach.is_later_than(kept.position) && reach.names(&key, &kept.tags) {
+            met.entries += 1;
+            if !soft {
+                entries.invalidate(&*key);
+            }
+        }
+    }
+    met
 }
 
 impl Kept {

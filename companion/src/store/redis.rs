@@ -6,6 +6,7 @@
 
 mod keys;
 mod link;
+mod purged;
 mod scripts;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use cache_protocol::summary;
 use invalidation::{Position, Record, Verdict, primary_key};
 use tokio::sync::{Mutex, Notify};
 
+use super::reach::{Met, Reach};
 use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, epoch};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
@@ -129,7 +131,11 @@ impl RedisStore {
         call.key(self.keys.response(summary.key))
             .key(&self.keys.epoch)
             .key(&self.keys.head)
-            .key(&self.keys.log);
+            .key(&self.keys.log)
+            .key(self.keys.index_of_key(primary_key(summary.key)));
+        for tag in &summary.tags {
+            call.key(self.keys.index_of_tag(tag));
+        }
         call.arg(&envelope[..]).arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
         call.arg(scripts::epoch_text(valid_up_to.epoch)).arg(valid_up_to.seq);
         call.arg(summary.key).arg(primary_key(summary.key)).arg(&summary.tags);
@@ -149,6 +155,13 @@ impl RedisStore {
             self.wake.notify_one();
         }
         recorded
+    }
+
+    /// Counts what a purge hit that was recorded up to `recorded`, and removes it if it was a hard one.
+    pub(super) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
+        let Ok(link) = self.link() else { return Met { entries: 0, at_least: true } };
+        let reach = Reach::new(purge, recorded);
+        purged::count(link.connection, &self.keys, &self.scripts, purge, &reach).await
     }
 
     async fn append(&self, purge: &Purge) -> Result<Position, Unavailable> {

@@ -21,6 +21,26 @@ use slipstream::server::Server;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// A test on each of the two stores.
+#[allow(unused_macros, reason = "each test uses its own share")]
+macro_rules! on_both_stores {
+    ($($name:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::common::Companion::start(|_| {}).await).await;
+            })*
+        }
+        mod with_redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let redis = super::common::Redis::start(&[]);
+                super::$name(super::common::Companion::on(&redis).await).await;
+            })*
+        }
+    };
+}
+
 /// A companion that runs in the test's own process until it is dropped or stopped.
 pub struct Companion {
     pub client: Client,

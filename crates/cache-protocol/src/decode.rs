@@ -89,6 +89,14 @@ pub fn summary(envelope: &[u8]) -> Result<Summary<'_>, DecodeError> {
     Reader::open(envelope)?.summary()
 }
 
+/// The position that an envelope's first [`POSITION_END`] bytes state. They are believed: without the rest there is
+/// nothing to verify them by.
+pub fn stated_position(head: &[u8]) -> Option<Position> {
+    let payload = head.strip_prefix(&MAGIC)?.get(size_of::<u64>()..)?;
+    let mut reader = Reader { rest: payload };
+    Some(Position { epoch: reader.number("position").ok()?, seq: reader.number("position").ok()? })
+}
+
 /// What has not been read yet of an envelope whose checksum is right.
 struct Reader<'a> {
     rest: &'a [u8],

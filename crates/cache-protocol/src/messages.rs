@@ -15,6 +15,12 @@ pub struct InvalidationRequest {
     pub prefixes: Vec<String>,
     /// Everything.
     pub all: bool,
+    /// Patterns of primary keys, in which `*` stands for any run of characters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub globs: Vec<String>,
+    /// URLs of resources, such as `https://shop.example/api/items?page=2`; without a scheme, they start with the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
     /// What is hit becomes stale instead of invalid. Left out when false: a companion of an earlier version does not know it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub soft: bool,
@@ -23,10 +29,12 @@ pub struct InvalidationRequest {
 impl InvalidationRequest {
     /// Whether nothing is to be invalidated.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.tags.is_empty() && self.prefixes.is_empty() && !self.all
+        let lists = [&self.keys, &self.tags, &self.prefixes, &self.globs, &self.urls];
+        lists.iter().all(|list| list.is_empty()) && !self.all
     }
 
-    /// The targets to record, in the order keys, tags, prefixes. `all` stands for every other target.
+    /// The targets to record, in the order keys, tags, prefixes, globs. `all` stands for every other target. URLs are none:
+    /// whoever knows how keys are made puts theirs among the keys.
     pub fn into_targets(self) -> Vec<Target> {
         if self.all {
             return vec![Target::All];
@@ -34,7 +42,8 @@ impl InvalidationRequest {
         let keys = self.keys.into_iter().map(Target::Key);
         let tags = self.tags.into_iter().map(Target::Tag);
         let prefixes = self.prefixes.into_iter().map(Target::Prefix);
-        keys.chain(tags).chain(prefixes).collect()
+        let globs = self.globs.into_iter().map(Target::Glob);
+        keys.chain(tags).chain(prefixes).chain(globs).collect()
     }
 }
 
@@ -48,6 +57,12 @@ pub struct InvalidationAck {
     pub confirmed: u64,
     /// Followers that did not, and whose lease has run out.
     pub expired: u64,
+    /// Stored entries that it hit.
+    #[serde(default)]
+    pub met: u64,
+    /// It may have hit more.
+    #[serde(default)]
+    pub met_at_least: bool,
 }
 
 /// The answer to a long poll: what is new in the log, and leave to serve without asking.
@@ -176,8 +191,12 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_is_written_as_the_interface_says() {
-        let ack = InvalidationAck { position: POSITION, confirmed: 2, expired: 0 };
-        let text = r#"{"position":"000000000000feed:9","confirmed":2,"expired":0}"#;
+        let ack =
+            InvalidationAck { position: POSITION, confirmed: 2, expired: 0, met: 3, met_at_least: true };
+        let text = concat!(
+            r#"{"position":"000000000000feed:9","confirmed":2,"expired":0,"#,
+            r#""met":3,"met_at_least":true}"#
+        );
         assert_eq!(serde_json::to_string(&ack).unwrap(), text);
         assert_eq!(serde_json::from_str::<InvalidationAck>(text).unwrap(), ack);
     }
@@ -212,12 +231,13 @@ mod tests {
             ("{}", vec![]),
             (r#"{"all":true,"keys":["a"]}"#, vec![Target::All]),
             (
-                r#"{"prefixes":["p"],"tags":["t"],"keys":["a","b"]}"#,
+                r#"{"prefixes":["p"],"tags":["t"],"keys":["a","b"],"globs":["g*"],"soft":true}"#,
                 vec![
                     Target::Key("a".into()),
                     Target::Key("b".into()),
                     Target::Tag("t".into()),
                     Target::Prefix("p".into()),
+                    Target::Glob("g*".into()),
                 ],
             ),
         ] {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::{Target, primary_key};
+use crate::path::PATH_TAG;
+use crate::{Target, glob, path_tags, primary_key};
 
 /// The newest record of each target, of one severity.
 #[derive(Debug, Default)]
@@ -11,11 +12,14 @@ pub(crate) struct Newest {
     /// 0 if there is none.
     all: u64,
     keys: HashMap<Arc<str>, u64>,
+    /// By the path tags of the keys.
+    paths: HashMap<String, u64>,
     tags: HashMap<Arc<str>, u64>,
     prefixes: HashMap<Arc<str>, u64>,
     /// How many prefixes have each length in bytes: a key is looked up once a length instead of being compared with
     /// every prefix.
     prefix_lengths: BTreeMap<usize, usize>,
+    globs: HashMap<Arc<str>, u64>,
 }
 
 /// A target whose text is shared by those who remember it.
@@ -24,6 +28,7 @@ pub(crate) enum Shared {
     Key(Arc<str>),
     Tag(Arc<str>),
     Prefix(Arc<str>),
+    Glob(Arc<str>),
     All,
 }
 
@@ -33,6 +38,7 @@ impl From<Target> for Shared {
             Target::Key(key) => Self::Key(key.into()),
             Target::Tag(tag) => Self::Tag(tag.into()),
             Target::Prefix(prefix) => Self::Prefix(prefix.into()),
+            Target::Glob(pattern) => Self::Glob(pattern.into()),
             Target::All => Self::All,
         }
     }
@@ -42,7 +48,10 @@ impl Newest {
     /// Takes in a record that is newer than all others; the number of the one whose place it takes.
     pub(crate) fn insert(&mut self, target: &Shared, seq: u64) -> Option<u64> {
         match target {
-            Shared::Key(key) => self.keys.insert(Arc::clone(key), seq),
+            Shared::Key(key) => {
+                self.paths.extend(path_tags(key).map(|tag| (tag, seq)));
+                self.keys.insert(Arc::clone(key), seq)
+            }
             Shared::Tag(tag) => self.tags.insert(Arc::clone(tag), seq),
             Shared::Prefix(prefix) => {
                 let earlier = self.prefixes.insert(Arc::clone(prefix), seq);
@@ -51,15 +60,22 @@ impl Newest {
                 }
                 earlier
             }
+            Shared::Glob(pattern) => self.globs.insert(Arc::clone(pattern), seq),
             Shared::All => Some(std::mem::replace(&mut self.all, seq)).filter(|earlier| *earlier > 0),
         }
     }
 
-    /// Forgets a target.
-    pub(crate) fn remove(&mut self, target: &Shared) {
+    /// Forgets the record of this number, and its target.
+    pub(crate) fn remove(&mut self, target: &Shared, seq: u64) {
         match target {
             Shared::Key(key) => {
                 self.keys.remove(key);
+                for tag in path_tags(key) {
+                    // Another key of the same path may have come since.
+                    if self.paths.get(&tag) == Some(&seq) {
+                        self.paths.remove(&tag);
+                    }
+                }
             }
             Shared::Tag(tag) => {
                 self.tags.remove(tag);
@@ -73,20 +89,33 @@ impl Newest {
                     }
                 }
             }
+            Shared::Glob(pattern) => {
+                self.globs.remove(pattern);
+            }
             Shared::All => self.all = 0,
         }
+    }
+
+    /// How many patterns there are.
+    pub(crate) fn globs(&self) -> usize {
+        self.globs.len()
     }
 
     /// Whether a record from after `at` hits the entry.
     pub(crate) fn hits<T: AsRef<str>>(&self, full_key: &str, tags: &[T], at: u64) -> bool {
         let newer = |seq: Option<&u64>| seq.is_some_and(|seq| *seq > at);
+        let newer_tag = |tag: &str| {
+            newer(self.tags.get(tag)) || (tag.starts_with(PATH_TAG) && newer(self.paths.get(tag)))
+        };
+        let primary = primary_key(full_key);
         self.all > at
-            || newer(self.keys.get(primary_key(full_key)))
-            || tags.iter().any(|tag| newer(self.tags.get(tag.as_ref())))
+            || newer(self.keys.get(primary))
+            || tags.iter().any(|tag| newer_tag(tag.as_ref()))
             || self
                 .prefix_lengths
                 .range(..=full_key.len())
                 .filter_map(|(length, _)| full_key.get(..*length))
                 .any(|prefix| newer(self.prefixes.get(prefix)))
+            || self.globs.iter().any(|(pattern, seq)| *seq > at && glob::matches(pattern, primary))
     }
 }

@@ -6,10 +6,13 @@ use std::fmt;
 use crate::newest::{Newest, Shared};
 use crate::{Position, Record, Target};
 
+/// The most patterns that a set keeps: an entry is compared with one after the other.
+pub const MAX_GLOBS: usize = 512;
+
 /// What a reader of the log knows: where it has read to, and what was invalidated on the way there.
 ///
-/// It keeps at most `capacity` records, one for each target and severity (the newest). Past that the oldest record is
-/// dropped and the *floor* rises to it: an entry from below the floor might have been hit by what was dropped, so it
+/// It keeps at most `capacity` records, [`MAX_GLOBS`] of them patterns, one for each target and severity (the newest). Past
+/// that the oldest record is dropped and the *floor* rises to it: an entry from below the floor might have been hit by what was dropped, so it
 /// counts as invalid. Forgetting thus costs hits, never freshness.
 #[derive(Debug)]
 pub struct InvalidationSet {
@@ -151,9 +154,9 @@ impl InvalidationSet {
             self.by_seq.remove(&earlier);
         }
         self.by_seq.insert(seq, kept);
-        while self.by_seq.len() > self.capacity {
+        while self.by_seq.len() > self.capacity || self.hard.globs() + self.soft.globs() > MAX_GLOBS {
             let Some((seq, Kept { soft, target })) = self.by_seq.pop_first() else { return };
-            self.newest(soft).remove(&target);
+            self.newest(soft).remove(&target, seq);
             self.floor = seq;
         }
     }

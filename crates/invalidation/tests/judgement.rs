@@ -1,6 +1,6 @@
 //! How a set judges entries, case by case.
 
-use invalidation::{Gap, InvalidationSet, Position, Record, Target, Verdict};
+use invalidation::{Gap, InvalidationSet, MAX_GLOBS, Position, Record, Target, Verdict};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -39,6 +39,10 @@ fn prefix(value: &str) -> Target {
     Target::Prefix(value.into())
 }
 
+fn glob(pattern: &str) -> Target {
+    Target::Glob(pattern.into())
+}
+
 #[test]
 fn one_record_judges_an_entry_from_before_it() {
     for (target, full_key, tags, verdict) in [
@@ -58,6 +62,19 @@ fn one_record_judges_an_entry_from_before_it() {
         (prefix(""), "GET a/x#gzip", &[], Verdict::Invalid),
         // No character boundary of the key lies where the prefix ends.
         (prefix("a"), "é", &[], Verdict::Valid),
+        (glob("GET a/*?p=2"), "GET a/x/y?p=2#gzip", &[], Verdict::Invalid),
+        (glob("GET */x"), "GET a/x#gzip", &[], Verdict::Invalid),
+        (glob("*"), "GET a/x#gzip", &[], Verdict::Invalid),
+        // The variant is no part of what is matched.
+        (glob("*gzip"), "GET a/x#gzip", &[], Verdict::Valid),
+        (glob("GET a/x"), "GET a/xy#gzip", &[], Verdict::Valid),
+        (glob("GET a/?"), "GET a/x#gzip", &[], Verdict::Valid),
+        // Entries whose keys leave out query or host.
+        (key("GET a/x?p=2"), "GET a/x#gzip", &["items", "path:a/x"], Verdict::Invalid),
+        (key("GET a/x?p=2"), "GET */x#gzip", &["path:*/x"], Verdict::Invalid),
+        (key("GET a/x?p=2"), "GET a/xy#gzip", &["path:a/xy"], Verdict::Valid),
+        (key("GET a/x?p=2"), "GET b/x#gzip", &["path:b/x"], Verdict::Valid),
+        (tag("path:a/x"), "GET a/x#gzip", &["path:a/x"], Verdict::Invalid),
         (Target::All, "GET a/x#gzip", &[], Verdict::Invalid),
     ] {
         let set = set(4, std::slice::from_ref(&target));
@@ -96,13 +113,35 @@ fn what_is_forgotten_raises_the_floor() {
 
 #[test]
 fn the_same_target_again_takes_no_more_room() {
-    for target in [key("a"), tag("a"), prefix("a")] {
+    for target in [key("a"), tag("a"), prefix("a"), glob("a")] {
         let set = set(2, &[target.clone(), target.clone(), target.clone(), key("other")]);
         assert_eq!((set.floor(), set.len()), (10, 2), "{target:?}");
         assert!(!set.admits("a", &["a"], at(12)));
         assert!(set.admits("a", &["a"], at(13)));
         assert!(set.admits("b", &["b"], at(10)));
     }
+}
+
+#[test]
+fn patterns_are_bounded_and_what_is_dropped_for_them_raises_the_floor() {
+    let mut set = set(10_000, &[key("a")]);
+    let last = 11 + MAX_GLOBS as u64;
+    for seq in 12..=last {
+        let record = Record { seq, target: glob(&format!("{seq}*")), soft: seq % 2 == 0 };
+        set.apply(record).unwrap();
+    }
+    assert_eq!((set.floor(), set.len()), (10, MAX_GLOBS + 1));
+    set.apply(hard(last + 1, glob("one more"))).unwrap();
+    assert_eq!((set.floor(), set.len()), (12, MAX_GLOBS), "what is older than the dropped pattern goes too");
+    set.apply(hard(last + 2, glob("one more"))).unwrap();
+    assert_eq!((set.floor(), set.len()), (12, MAX_GLOBS));
+}
+
+#[test]
+fn keys_of_one_path_are_forgotten_one_by_one() {
+    let set = set(2, &[key("GET a/x?p=1"), key("GET a/x?p=2"), tag("t")]);
+    assert_eq!(set.judge("GET a/x#gzip", &["path:a/x"], at(11)), Verdict::Invalid);
+    assert_eq!(set.judge("GET a/x#gzip", &["path:*/x"], at(12)), Verdict::Valid);
 }
 
 #[test]
@@ -174,7 +213,7 @@ fn a_hard_record_wins_over_a_soft_one_whatever_their_order() {
 
 #[test]
 fn a_soft_record_takes_the_place_of_the_soft_one_before_it() {
-    for target in [key("a"), tag("a"), prefix("a"), Target::All] {
+    for target in [key("a"), tag("a"), prefix("a"), glob("a"), Target::All] {
         let mut set = set(2, &[]);
         for seq in 11..15 {
             set.apply(soft(seq, target.clone())).unwrap();

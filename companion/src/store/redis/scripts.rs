@@ -12,6 +12,8 @@ pub(super) struct Scripts {
     pub(super) catch_up: Script,
     /// Stores an entry unless the log says no.
     pub(super) store: Script,
+    /// Removes entries from before a position.
+    pub(super) unlink: Script,
 }
 
 impl Scripts {
@@ -19,7 +21,12 @@ impl Scripts {
         Self {
             append: Script::new(concat!(include_str!("begin.lua"), include_str!("append.lua"))),
             catch_up: Script::new(concat!(include_str!("begin.lua"), include_str!("catch_up.lua"))),
-            store: Script::new(include_str!("store.lua")),
+            store: Script::new(concat!(
+                include_str!("hits.lua"),
+                include_str!("index.lua"),
+                include_str!("store.lua")
+            )),
+            unlink: Script::new(include_str!("unlink.lua")),
         }
     }
 }

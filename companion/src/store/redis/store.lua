@@ -1,4 +1,5 @@
--- Stores an entry unless a record of the log hits it. KEYS: response, epoch, head, log. ARGV: the envelope, its time to
+-- Stores an entry unless a record of the log hits it. KEYS: response, epoch, head, log, and the indexes of its primary key
+-- and its tags. ARGV: the envelope, its time to
 -- live in ms, its epoch, the sequence number up to which it is known to be valid, full key, primary key, tags.
 -- Returns "stored", or why not.
 local epoch, head = redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])
@@ -18,19 +19,16 @@ if missed > 0 then
     for at = 7, #ARGV do
         tags[ARGV[at]] = true
     end
-    local hits = {
-        all = function() return true end,
-        key = function(value) return value == ARGV[6] end,
-        tag = function(value) return tags[value] end,
-        prefix = function(value) return string.sub(ARGV[5], 1, #value) == value end,
-    }
+    local entry = {full_key = ARGV[5], primary_key = ARGV[6], tags = tags}
     for _, record in ipairs(records) do
-        -- A store that began before a soft record brings what is stale already. A kind that is not known hits everything.
-        local kind = string.gsub(record[2][2], '^soft%-', '')
-        if (hits[kind] or hits.all)(record[2][4]) then
+        if hits(record[2][2], record[2][4], entry) then
             return 'invalidated'
         end
     end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local now = now_ms()
+for at = 5, #KEYS do
+    add_to_index(KEYS[at], ARGV[5], string.format('%.0f', now + ARGV[2]), now)
+end
 return 'stored'
