@@ -23,8 +23,7 @@ const STALE_DETAILS: &str = "slipstream_cache_stale";
 
 impl CacheStream {
     /// Looks in L1, and asks the companion if there is nothing.
-    pub(super) fn seek(&mut self, mut asked: Asked) -> Action {
-        let now_ms = now_ms();
+    pub(super) fn seek(&mut self, mut asked: Asked, now_ms: u64) -> Action {
         if self.answer_from_l1(&mut asked, now_ms) {
             return Action::Pause;
         }
@@ -116,7 +115,7 @@ impl CacheStream {
                 if let Some(lead) = lead {
                     lead.land(Landed::Stored(variants));
                 }
-                return self.seek(asked);
+                return self.seek(asked, now_ms);
             }
             Found::Entry(view) => {
                 let verdict = plugin.judge_view(&view, now_ms);
@@ -152,7 +151,7 @@ impl CacheStream {
         };
         let mut missed = missed;
         if outcome == Outcome::Miss && missed.asked.go_elsewhere() {
-            return self.seek(missed.asked);
+            return self.seek(missed.asked, now_ms);
         }
         missed.asked.come_back();
         let Some(lead) = lead else { return self.miss(missed, outcome, None) };

@@ -20,11 +20,11 @@ impl CacheStream {
         match self.plugin.take_landed(self.id) {
             Some(Landed::Stored(stored)) if Variants::are(stored.entry.status) => {
                 asked.choose(Variants::read(&stored));
-                self.seek(asked)
+                self.seek(asked, now_ms())
             }
             Some(Landed::Stored(stored)) => match self.serve_landed(&asked, &stored) {
                 true => Action::Pause,
-                false => self.seek(asked),
+                false => self.seek(asked, now_ms()),
             },
             Some(Landed::Failed(stale)) => {
                 if self.serve_on_error(&asked, &stale) {
@@ -33,7 +33,7 @@ impl CacheStream {
                 self.fetch_alone(asked)
             }
             Some(Landed::Late | Landed::NotStorable) => self.fetch_alone(asked),
-            Some(Landed::Lost) | None => self.seek(asked),
+            Some(Landed::Lost) | None => self.seek(asked, now_ms()),
         }
     }
 
