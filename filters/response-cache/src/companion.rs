@@ -228,10 +228,10 @@ pub fn fetching(response: &Result<CalloutResponse, CalloutError>) -> Fetching {
         return Fetching::Unsaid;
     };
     let lease = || headers.first(names::LEASE_HEADER).and_then(|id| str::from_utf8(id).ok());
-    match headers.first(names::FETCH_HEADER) {
-        Some(b"lead") => lease().map_or(Fetching::Unsaid, |id| Fetching::Lead(id.to_owned())),
-        Some(b"wait") => Fetching::Wait,
-        Some(b"pass") => Fetching::Pass,
+    match headers.first(names::FETCH_HEADER).and_then(|fetch| str::from_utf8(fetch).ok()) {
+        Some(names::FETCH_LEAD) => lease().map_or(Fetching::Unsaid, |id| Fetching::Lead(id.to_owned())),
+        Some(names::FETCH_WAIT) => Fetching::Wait,
+        Some(names::FETCH_PASS) => Fetching::Pass,
         _ => Fetching::Unsaid,
     }
 }
