@@ -35,7 +35,7 @@ impl Condition {
             Part::Cookie(name) => cookie::value(request, name).is_some_and(is_it),
             Part::Query(name) => {
                 let target = request.first(":path").unwrap_or_default();
-                key::query_values(target, name).any(|value| is_it(value))
+                key::query_values(target, name).any(is_it)
             }
             Part::ResponseHeader(name) => response.is_some_and(|response| response.values(name).any(is_it)),
         }
