@@ -9,4 +9,6 @@ mod questions;
 mod stores;
 mod support;
 mod validation;
+mod variants;
+mod varying;
 mod writes;
