@@ -5,6 +5,8 @@
 mod collapsing;
 mod faults;
 mod hits;
+mod partial;
+mod parts;
 mod questions;
 mod stores;
 mod support;

@@ -91,7 +91,8 @@ fn an_entry_of_another_variant_answers_nobody() {
 fn what_a_key_varies_by_is_what_any_response_has_said() {
     let proxy = leased_proxy();
     fetched(&proxy, DE, &ok(VARY), "de");
-    (stored(&proxy), stored(&proxy));
+    stored(&proxy);
+    stored(&proxy);
     fetched(&proxy, EN, &ok(&[("vary", "X-Tenant")]), "en");
     assert_eq!(stored(&proxy).key, variant("accept-language=en;x-tenant"));
     assert_eq!(stored(&proxy).headers, [(b"vary".to_vec(), b"accept-language, x-tenant".to_vec())]);
