@@ -5,9 +5,11 @@
 mod collapsing;
 mod faults;
 mod hits;
+mod leases;
 mod partial;
 mod parts;
 mod questions;
+mod queueing;
 mod stores;
 mod support;
 mod validation;

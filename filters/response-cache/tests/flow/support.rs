@@ -193,3 +193,31 @@ pub fn count(proxy: &Proxy, labels: &str, name: &str) -> i64 {
     export(proxy);
     slipstream_host::double::metric(&format!("{labels}slipstream_cache_{name}_total")).unwrap_or(0)
 }
+
+/// A lease.
+pub const LEASE: &str = "0123456789abcdef";
+
+/// Answers the lookup under way with nothing, and with who is to fetch it.
+pub fn answer_fetch(stream: &mut Stream, fetch: &str) -> SentCallout {
+    let lookup = callout("GET /v1/responses");
+    let position = POSITION.to_string();
+    let fields = [("slipstream-position", position.as_str()), ("slipstream-fetch", fetch)];
+    let lease = (fetch == "lead").then_some(("slipstream-lease", LEASE));
+    let fields: Vec<_> = fields.into_iter().chain(lease).collect();
+    stream.answer(lookup.token, Some(404), &fields, b"");
+    lookup
+}
+
+/// How many requests have gone on since the last call.
+pub fn resumed() -> usize {
+    with(|host| std::mem::take(&mut host.resumed_requests))
+}
+
+/// A request that has leave to fetch, and is at the origin.
+pub fn leased(proxy: &Proxy) -> Stream {
+    let mut stream = proxy.stream();
+    assert_eq!(stream.request(GET, b""), Action::Pause);
+    answer_fetch(&mut stream, "lead");
+    assert_eq!(resumed(), 1);
+    stream
+}
