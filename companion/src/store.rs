@@ -1,7 +1,8 @@
 //! Where responses and the log of invalidations are kept: in this process, or in Redis.
 
 mod embedded;
-mod epoch;
+mod leases;
+mod local_leases;
 mod reach;
 mod redis;
 
@@ -13,9 +14,11 @@ use cache_protocol::{LogPage, Summary};
 use invalidation::{Position, Target};
 use tokio::sync::watch;
 
+use crate::clock;
 use crate::config::Config;
 use crate::metrics::Outcome;
 use embedded::EmbeddedStore;
+pub(crate) use leases::{Claim, LeaseId, LeaseState};
 pub(crate) use reach::Met;
 use redis::RedisStore;
 
@@ -32,7 +35,7 @@ pub(crate) enum Store {
 }
 
 /// What a lookup found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lookup {
     /// Where the log stood: what a store after this lookup must carry.
     pub(crate) position: Position,
@@ -47,6 +50,10 @@ pub(crate) struct Found {
     pub(crate) envelope: Bytes,
     /// A soft record hits it.
     pub(crate) is_stale: bool,
+    /// When it stops being fresh by its own times, in Unix milliseconds.
+    pub(crate) fresh_until_ms: u64,
+    /// What tells it from others under the same key.
+    pub(crate) checksum: u64,
 }
 
 /// Why a lookup found nothing that may be served.
@@ -61,6 +68,11 @@ pub(crate) enum NotFound {
 }
 
 impl Lookup {
+    /// What may be served fresh.
+    pub(crate) fn fresh(&self) -> Option<&Found> {
+        self.found.as_ref().ok().filter(|found| !found.is_stale && clock::now_ms() < found.fresh_until_ms)
+    }
+
     /// How to count this lookup.
     pub(crate) fn outcome(&self) -> Outcome {
         match &self.found {
@@ -174,6 +186,38 @@ impl Store {
         match self {
             Self::Embedded(store) => store.count_met(purge, recorded).await,
             Self::Redis(store) => store.count_met(purge, recorded).await,
+        }
+    }
+
+    /// Takes the lease of a full key if it is free.
+    pub(crate) async fn claim(&self, key: &str, lease: Duration) -> Result<Claim, Unavailable> {
+        match self {
+            Self::Embedded(store) => Ok(store.leases().claim(key, lease)),
+            Self::Redis(store) => store.claim(key, lease).await,
+        }
+    }
+
+    /// Releases the lease of a full key, if it is this one; for the time `pass` nobody gets it then.
+    pub(crate) async fn release(
+        &self,
+        key: &str,
+        lease: LeaseId,
+        pass: Option<Duration>,
+    ) -> Result<(), Unavailable> {
+        match self {
+            Self::Embedded(store) => {
+                store.leases().release(key, lease, pass);
+                Ok(())
+            }
+            Self::Redis(store) => store.release(key, lease, pass).await,
+        }
+    }
+
+    /// Who holds the lease of a full key, and when to look again.
+    pub(crate) async fn lease(&self, key: &str) -> Result<(LeaseState, Duration), Unavailable> {
+        match self {
+            Self::Embedded(store) => Ok(store.leases().state(key)),
+            Self::Redis(store) => Ok((store.lease(key).await?, redis::LEASE_POLL)),
         }
     }
 

@@ -66,7 +66,8 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 }
 
 pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
-    match service.metrics.render(service.followers.count(), service.store.position().seq) {
+    let Service { store, metrics, followers, waits, .. } = &*service;
+    match metrics.render(followers.count(), waits.count(), store.position().seq) {
         Ok(text) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
         }

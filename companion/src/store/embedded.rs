@@ -8,10 +8,12 @@ use invalidation::{Position, Verdict};
 use moka::Expiry;
 use moka::sync::Cache;
 
+use super::local_leases::LocalLeases;
 use super::reach::{Met, Reach};
-use super::{COUNTING, Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage, epoch};
+use super::{COUNTING, Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
+use crate::random;
 
 /// What an entry takes beside its key, tags and envelope: the cache's own bookkeeping, roughly.
 const ENTRY_BYTES: usize = 256;
@@ -22,6 +24,7 @@ const ENTRY_BYTES: usize = 256;
 pub(crate) struct EmbeddedStore {
     entries: Cache<Arc<str>, Arc<Kept>>,
     log: InvalidationLog,
+    leases: LocalLeases,
 }
 
 /// A stored entry; what judges it was read from the envelope when it was stored.
@@ -30,13 +33,15 @@ struct Kept {
     position: Position,
     tags: Box<[Box<str>]>,
     ttl: Duration,
+    fresh_until_ms: u64,
+    checksum: u64,
     envelope: Bytes,
 }
 
 impl EmbeddedStore {
     /// An empty store in a new epoch.
     pub(super) fn new(config: &Config) -> Self {
-        let start = Position { epoch: epoch::fresh(), seq: 0 };
+        let start = Position { epoch: random::number(), seq: 0 };
         Self {
             entries: Cache::builder()
                 .max_capacity(config.embedded.max_bytes)
@@ -44,11 +49,16 @@ impl EmbeddedStore {
                 .expire_after(EachItsOwn)
                 .build(),
             log: InvalidationLog::new(start, config.invalidation.capacity),
+            leases: LocalLeases::default(),
         }
     }
 
     pub(super) fn log(&self) -> &InvalidationLog {
         &self.log
+    }
+
+    pub(super) fn leases(&self) -> &LocalLeases {
+        &self.leases
     }
 
     pub(super) fn lookup(&self, key: &str) -> Lookup {
@@ -57,7 +67,12 @@ impl EmbeddedStore {
         };
         let (verdict, position) = self.log.judge(key, &kept.tags, kept.position);
         if matches!(verdict, Verdict::Valid | Verdict::Stale) {
-            let found = Found { envelope: kept.envelope.clone(), is_stale: verdict == Verdict::Stale };
+            let found = Found {
+                is_stale: verdict == Verdict::Stale,
+                fresh_until_ms: kept.fresh_until_ms,
+                checksum: kept.checksum,
+                envelope: kept.envelope.clone(),
+            };
             return Lookup { position, found: Ok(found) };
         }
         self.entries.invalidate(key);
@@ -78,6 +93,8 @@ impl EmbeddedStore {
             position: summary.position,
             tags: summary.tags.into_iter().map(Box::from).collect(),
             ttl,
+            fresh_until_ms: summary.fresh_until_ms,
+            checksum: summary.checksum,
             envelope,
         };
         self.entries.insert(summary.key.into(), Arc::new(kept));
@@ -154,7 +171,8 @@ mod tests {
     use cache_protocol::Summary;
 
     fn store(store: &EmbeddedStore, key: &str, bytes: usize, ttl: Duration) -> Stored {
-        let summary = Summary { key, position: store.log.position(), tags: vec!["t"] };
+        let summary =
+            Summary { key, position: store.log.position(), tags: vec!["t"], fresh_until_ms: 0, checksum: 0 };
         store.store(NewEntry { summary, ttl, envelope: Bytes::from(vec![0; bytes]) })
     }
 

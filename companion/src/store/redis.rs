@@ -5,6 +5,7 @@
 //! the same command that reads the entry.
 
 mod keys;
+mod leases;
 mod link;
 mod purged;
 mod scripts;
@@ -18,10 +19,12 @@ use invalidation::{Position, Record, Verdict, primary_key};
 use tokio::sync::{Mutex, Notify};
 
 use super::reach::{Met, Reach};
-use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, epoch};
+use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
+use crate::random;
 use keys::Keys;
+pub(super) use leases::LEASE_POLL;
 use link::{Link, Links};
 use scripts::{LogState, Scripts};
 
@@ -51,7 +54,7 @@ pub(crate) struct RedisStore {
 impl RedisStore {
     /// A store that is not connected yet; [`follow`](Self::follow) connects it.
     pub(super) fn open(config: &Config) -> Result<Self, Unavailable> {
-        let nowhere = Position { epoch: epoch::fresh(), seq: 0 };
+        let nowhere = Position { epoch: random::number(), seq: 0 };
         Ok(Self {
             links: Links::new(&config.redis)?,
             keys: Keys::new(&config.redis.key_prefix),
@@ -103,8 +106,12 @@ impl RedisStore {
         let (position, why) = match summary(&envelope).ok().filter(|summary| summary.key == key) {
             Some(summary) => match self.log.judge(summary.key, &summary.tags, summary.position) {
                 (verdict @ (Verdict::Valid | Verdict::Stale), position) => {
-                    let envelope = Bytes::from(envelope);
-                    let found = Found { envelope, is_stale: verdict == Verdict::Stale };
+                    let found = Found {
+                        is_stale: verdict == Verdict::Stale,
+                        fresh_until_ms: summary.fresh_until_ms,
+                        checksum: summary.checksum,
+                        envelope: Bytes::from(envelope),
+                    };
                     return Ok(Lookup { position, found: Ok(found) });
                 }
                 (Verdict::Invalid | Verdict::Unknown, position) => (position, NotFound::Invalidated),
@@ -168,7 +175,7 @@ impl RedisStore {
         let link = self.link()?;
         let mut call = self.scripts.append.prepare_invoke();
         call.key(&self.keys.epoch).key(&self.keys.head).key(&self.keys.log);
-        call.arg(scripts::epoch_text(epoch::fresh())).arg(self.capacity);
+        call.arg(scripts::epoch_text(random::number())).arg(self.capacity);
         for target in &purge.targets {
             call.arg(scripts::kind(target, purge.soft)).arg(target.value().unwrap_or_default());
         }
@@ -223,7 +230,7 @@ impl RedisStore {
         let known = self.log.position();
         let mut call = self.scripts.catch_up.prepare_invoke();
         call.key(&self.keys.epoch).key(&self.keys.head).key(&self.keys.log);
-        call.arg(scripts::epoch_text(epoch::fresh())).arg(scripts::epoch_text(known.epoch)).arg(known.seq);
+        call.arg(scripts::epoch_text(random::number())).arg(scripts::epoch_text(known.epoch)).arg(known.seq);
         call.arg(if renew { "renew" } else { "" });
         let answer: Vec<String> =
             self.run(link, async |connection| call.invoke_async(connection).await).await?;

@@ -88,6 +88,13 @@ pub struct LogPage {
     pub records: Vec<Record>,
 }
 
+/// The answer to `POST /v1/leases`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseGrant {
+    /// The lease: 16 hexadecimal digits.
+    pub lease: String,
+}
+
 /// The body of every answer that is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {

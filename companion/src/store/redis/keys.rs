@@ -10,6 +10,7 @@ pub(super) struct Keys {
     /// The stream of the latest records.
     pub(super) log: String,
     responses: String,
+    leases: String,
     key_indexes: String,
     tag_indexes: String,
 }
@@ -22,6 +23,7 @@ impl Keys {
             head: format!("{prefix}:head"),
             log: format!("{prefix}:log"),
             responses: format!("{prefix}:response:"),
+            leases: format!("{prefix}:lease:"),
             key_indexes: format!("{prefix}:index:key:"),
             tag_indexes: format!("{prefix}:index:tag:"),
         }
@@ -30,6 +32,11 @@ impl Keys {
     /// Where the envelope of this full key is.
     pub(super) fn response(&self, full_key: &str) -> String {
         [self.responses.as_str(), full_key].concat()
+    }
+
+    /// Where the lease of this full key is.
+    pub(super) fn lease(&self, full_key: &str) -> String {
+        [self.leases.as_str(), full_key].concat()
     }
 
     /// The full key of the envelope that is here; none if no key of an envelope looks like this.

@@ -14,6 +14,10 @@ pub(super) struct Scripts {
     pub(super) store: Script,
     /// Removes entries from before a position.
     pub(super) unlink: Script,
+    /// Takes a lease.
+    pub(super) claim: Script,
+    /// Releases a lease.
+    pub(super) release: Script,
 }
 
 impl Scripts {
@@ -27,6 +31,8 @@ impl Scripts {
                 include_str!("store.lua")
             )),
             unlink: Script::new(include_str!("unlink.lua")),
+            claim: Script::new(include_str!("claim.lua")),
+            release: Script::new(include_str!("release.lua")),
         }
     }
 }
