@@ -231,15 +231,7 @@ fn defaults(
     let mut ttls: Vec<StatusTtl> =
         default_ttl_seconds.map(|seconds| StatusTtl { first: 200, last: 200, seconds }).into_iter().collect();
     for (status, seconds) in by_status {
-        let class = status.strip_suffix("xx").and_then(|class| class.parse::<u16>().ok());
-        let range = match class {
-            Some(class @ 2..=5) => Some((class * 100, class * 100 + 99)),
-            _ => status
-                .parse()
-                .ok()
-                .filter(|status| (200..600).contains(status))
-                .map(|status| (status, status)),
-        };
+        let range = statuses(&status);
         let Some((first, last)) = range else {
             let message = "expected a status from 200 to 599, or 2xx, 3xx, 4xx or 5xx";
             return Err(ConfigError::new(format!("status_ttl_seconds.{status}"), message));
@@ -248,6 +240,18 @@ fn defaults(
     }
     ttls.sort_by_key(|ttl| ttl.last - ttl.first);
     Ok(ttls)
+}
+
+/// The statuses that `404` or `4xx` stands for.
+fn statuses(text: &str) -> Option<(u16, u16)> {
+    if let Some(class) = text.strip_suffix("xx") {
+        let class = ["2", "3", "4", "5"].iter().position(|known| *known == class)?;
+        let first = 100 * (u16::try_from(class).ok()? + 2);
+        return Some((first, first + 99));
+    }
+    let is_number = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let status = text.parse().ok().filter(|status| is_number && (200..600).contains(status))?;
+    Some((status, status))
 }
 
 fn bypasses_head(methods: Option<&[Method]>) -> Result<bool, ConfigError> {
@@ -303,3 +307,6 @@ fn conditions(
     });
     read.collect()
 }
+
+#[cfg(test)]
+mod tests;

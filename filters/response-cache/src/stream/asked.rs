@@ -69,6 +69,11 @@ impl Asked {
         self.variant = Some(Variant { key, of });
     }
 
+    /// Goes on with what is stored under the key itself.
+    pub(super) fn forget_variant(&mut self) {
+        self.variant = None;
+    }
+
     /// Goes on where parts of it may be stored too; false if it has been there, or there is no such place.
     pub(super) fn go_elsewhere(&mut self) -> bool {
         match self.question.elsewhere.clone() {

@@ -252,8 +252,9 @@ impl CacheStream {
             Some(refreshing) => Some(refreshing.lead(self.plugin.clone(), asked.key())),
             None => lead,
         };
-        // A part that is not stored is asked for as it is: the condition of a 304 would be another's.
-        let stale = stale.filter(|_| !asked.question.lookup.range);
+        // A part that is not stored is asked for as it is: the condition of a 304 would be another's. And where only a part is
+        // stored, a 304 would leave nothing to answer with.
+        let stale = stale.filter(|stale| !asked.question.lookup.range && stale.entry.status != 206);
         // A HEAD brings no content, and so nothing that could be stored.
         let is_validating = asked.question.lookup.store_allowed
             && stale.as_ref().is_some_and(|stale| super::validate::ask_if_modified(stale, &asked.request));

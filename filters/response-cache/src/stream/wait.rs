@@ -33,7 +33,11 @@ impl CacheStream {
                 self.fetch_alone(asked)
             }
             Some(Landed::Late | Landed::NotStorable) => self.fetch_alone(asked),
-            Some(Landed::Lost) | None => self.seek(asked, now_ms()),
+            Some(Landed::Lost) | None => {
+                // What was waited for may be stored elsewhere by now, because it varies by more.
+                asked.forget_variant();
+                self.seek(asked, now_ms())
+            }
         }
     }
 
