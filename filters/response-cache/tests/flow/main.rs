@@ -8,6 +8,7 @@ mod hits;
 mod leases;
 mod partial;
 mod parts;
+mod purges;
 mod questions;
 mod queueing;
 mod stores;
