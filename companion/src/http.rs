@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod entries;
 mod invalidations;
 mod leases;
 mod operations;
@@ -74,6 +75,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(names::RESPONSES_PATH, get(responses::lookup).put(responses::store))
         .route(names::LEASES_PATH, post(leases::take).delete(leases::release))
         .route(names::INVALIDATIONS_PATH, post(invalidations::invalidate).get(invalidations::poll))
+        .route(names::ENTRIES_PATH, get(entries::list))
         .route(names::STATS_PATH, get(operations::stats))
         .route_layer(check)
         .route(names::HEALTH_PATH, get(operations::health))
