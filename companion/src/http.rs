@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
+use crate::rivals::Rivals;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::waits::Waits;
 use answer::failure;
@@ -32,6 +33,7 @@ pub(crate) struct Service {
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
     pub(crate) waits: Waits,
+    rivals: Rivals,
     max_entry_bytes: usize,
     max_ttl: Duration,
     stopping: watch::Receiver<bool>,
@@ -51,6 +53,7 @@ impl Service {
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
+            rivals: Rivals::default(),
             max_entry_bytes: config.cache.max_entry_bytes,
             max_ttl: config.max_ttl(),
             stopping,

@@ -246,6 +246,14 @@ impl Store {
         }
     }
 
+    /// Whether a position is certainly another log's. In Redis a log may have had any epoch.
+    pub(crate) fn never_was_at(&self, position: Position) -> bool {
+        match self {
+            Self::Embedded(store) => store.log().position().epoch != position.epoch,
+            Self::Redis(_) => false,
+        }
+    }
+
     /// Every change of the log's position.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Position> {
         match self {

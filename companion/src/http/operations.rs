@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Service;
 use super::answer::{failure, json, unavailable};
 use crate::metrics::Outcome;
+use crate::rivals;
 
 /// The answer to `GET /v1/stats`: counts since this companion's start.
 #[derive(Debug, Serialize)]
@@ -79,6 +80,7 @@ pub(super) async fn health() -> Response {
 
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     match service.store.ready() {
+        Ok(()) if service.rivals.are_there() => failure(StatusCode::SERVICE_UNAVAILABLE, rivals::COMPLAINT),
         Ok(()) => (StatusCode::OK, "ready\n").into_response(),
         Err(error) => unavailable(&error),
     }
