@@ -7,6 +7,7 @@
 mod keys;
 mod leases;
 mod link;
+mod listing;
 mod purged;
 mod scripts;
 
