@@ -3,13 +3,17 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod collapsing;
+mod directives;
 mod faults;
+mod heads;
 mod hits;
 mod leases;
 mod partial;
 mod parts;
 mod questions;
 mod queueing;
+mod refresh;
+mod revalidating;
 mod stores;
 mod support;
 mod validation;
