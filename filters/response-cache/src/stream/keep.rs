@@ -162,6 +162,9 @@ impl CacheStream {
         let position = fetch.position.ok_or(not_stored::NO_POSITION)?;
         let windows = stale::Windows::of(response, policy, settings);
         let keep_ms = storable.ttl_ms().saturating_add(windows.keep_ms(response, settings));
+        if keep_ms == 0 {
+            return Err(NotStored::Stale.as_str());
+        }
         let (key, variants) = self.place(asked, &storable.vary, position, keep_ms, now_ms)?;
         Ok(Keepable { storable, keep_ms, key, variants, position, tags, response_time_ms: now_ms, max_bytes })
     }
