@@ -9,7 +9,7 @@ use slipstream_host::double::request_header;
 /// A HEAD that finds a stale response of 6 bytes with the tag `"v1"`, and is at the origin.
 fn asking(proxy: &Proxy) -> Stream {
     let mut stream = proxy.stream();
-    stream.request(&[&[(":method", "HEAD")], &GET[1..]].concat(), b"");
+    stream.request(HEAD, b"");
     let mut old = entry("stored");
     old.response_time_ms -= 9_000;
     old.freshness_lifetime_ms = 1_000;
@@ -62,7 +62,7 @@ fn what_it_says_of_another_is_not() {
 fn a_head_itself_is_not_stored() {
     let proxy = leased_proxy();
     let mut stream = proxy.stream();
-    stream.request(&[&[(":method", "HEAD")], &GET[1..]].concat(), b"");
+    stream.request(HEAD, b"");
     answer_miss(&mut stream);
     stream.response_headers(OK_JSON, true);
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_route_may_keep_it_from_the_cache() {
     settings(&json!({"methods": ["GET"], "default_ttl_seconds": 300}));
     fetched(&proxy, &[], OK_JSON, "x");
     let mut stream = proxy.stream();
-    assert_eq!(stream.request(&[&[(":method", "HEAD")], &GET[1..]].concat(), b""), Action::Continue);
+    assert_eq!(stream.request(HEAD, b""), Action::Continue);
     stream.response_headers(OK_JSON, true);
     assert_eq!(told(), "slipstream; fwd=bypass; detail=method");
     assert_eq!(Entry::decode(&callout("PUT /v1/responses").body).unwrap().body, b"x");

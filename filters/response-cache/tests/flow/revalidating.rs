@@ -84,7 +84,7 @@ fn only_what_may_be_served_stale_is() {
 fn a_head_is_served_stale_and_sets_nothing_off() {
     let proxy = leased_proxy_with(CONFIG);
     let mut stream = proxy.stream();
-    stream.request(&[&[(":method", "HEAD")], &GET[1..]].concat(), b"");
+    stream.request(HEAD, b"");
     answer_old(&mut stream, &[WINDOW], "lead");
     assert_eq!(reply().unwrap().header("x-cache"), Some("STALE"));
     assert_eq!(find_callout("GET /api/items"), None);
