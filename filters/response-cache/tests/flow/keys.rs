@@ -8,14 +8,12 @@ type Fields<'a> = &'a [(&'a str, &'a str)];
 /// The key of a GET on a route with these settings, and the tags under which its response is stored.
 fn stored_under(route: &Value, path: &str, more: Fields<'_>) -> (String, Vec<String>) {
     let proxy = leased_proxy();
-    let mut route = route.clone();
-    route["default_ttl_seconds"] = json!(300);
-    settings(&route);
+    settings(route);
     let request = [&[(":method", "GET"), (":authority", "Shop.Example"), (":path", path)], more].concat();
     let mut stream = proxy.stream();
     stream.request(&request, b"");
     answer_miss(&mut stream);
-    stream.response_headers(OK_JSON, true);
+    stream.response_headers(&ok(&[("cache-control", "max-age=60")]), true);
     let entry = stored(&proxy);
     (entry.key, entry.tags)
 }
