@@ -1,10 +1,12 @@
 //! What is worth compressing.
 
-use crate::ContentTypes;
+use crate::{Codings, ContentTypes};
 
 /// Bounds and types of the bodies that are compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// What clients are offered.
+    pub codings: Codings,
     /// Shortest body that is compressed, in bytes.
     pub min_bytes: u64,
     /// Longest body that is compressed, in bytes.

@@ -1,8 +1,8 @@
 //! Which responses are compressed.
 
 use crate::content_types::is_streaming;
-use crate::{Config, OPT_OUT, Request};
-use http_semantics::{CacheControl, Fields, list};
+use crate::{Coding, Config, OPT_OUT, Request};
+use http_semantics::{CacheControl, ContentCoding, Fields, list};
 
 /// A response's head.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ pub enum Skip {
     ClientOptOut,
     /// The client forbids it by `Cache-Control: no-transform`.
     ClientNoTransform,
-    /// The client does not accept gzip, or likes identity better.
+    /// The client accepts none of the codings, or likes identity better.
     NotAccepted,
 }
 
@@ -82,12 +82,12 @@ impl Skip {
     }
 }
 
-/// Decides whether to compress, as far as the heads of request and response tell.
+/// Decides with which coding to compress, as far as the heads of request and response tell.
 pub fn decide<F: Fields + ?Sized>(
     request: &Request,
     response: &Response<'_, F>,
     config: &Config,
-) -> Result<(), Skip> {
+) -> Result<ContentCoding, Skip> {
     // The response first: only if it may be compressed at all does it vary by request.
     judge_response(response, config)?;
     judge_request(request)
@@ -122,19 +122,14 @@ fn judge_response<F: Fields + ?Sized>(response: &Response<'_, F>, config: &Confi
     Err(skip)
 }
 
-fn judge_request(request: &Request) -> Result<(), Skip> {
-    let skip = if request.head {
-        Skip::Head
-    } else if request.opted_out {
-        Skip::ClientOptOut
-    } else if request.no_transform {
-        Skip::ClientNoTransform
-    } else if !request.accepts_gzip {
-        Skip::NotAccepted
-    } else {
-        return Ok(());
-    };
-    Err(skip)
+fn judge_request(request: &Request) -> Result<ContentCoding, Skip> {
+    match request.coding {
+        _ if request.head => Err(Skip::Head),
+        _ if request.opted_out => Err(Skip::ClientOptOut),
+        _ if request.no_transform => Err(Skip::ClientNoTransform),
+        Coding::Encoded(coding) => Ok(coding),
+        Coding::Identity | Coding::NoCompression => Err(Skip::NotAccepted),
+    }
 }
 
 /// Services behind nginx say so when a body must flow as it comes.

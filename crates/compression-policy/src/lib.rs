@@ -1,14 +1,16 @@
-//! Which responses are compressed with gzip, and what becomes of their headers.
+//! Which responses are compressed, with which coding, and what becomes of their headers.
 
 mod config;
 mod content_types;
 mod decision;
+mod negotiation;
 mod request;
 mod rewrite;
 
 pub use config::Config;
 pub use content_types::{ContentTypes, InvalidPattern};
 pub use decision::{Response, Skip, decide};
+pub use negotiation::{Coding, Codings, InvalidCodings};
 pub use request::Request;
 pub use rewrite::{Change, Framing, compressed, not_modified, vary};
 

@@ -1,8 +1,8 @@
 //! What becomes of a response's headers.
 
-use crate::{COMPRESSION_RATIO, ORIGINAL_SIZE, Request};
+use crate::{COMPRESSION_RATIO, Coding, ORIGINAL_SIZE, Request};
 use http_semantics::etag::{EntityTag, tags};
-use http_semantics::{Fields, list};
+use http_semantics::{ContentCoding, Fields, list};
 
 /// A change of one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ const UNTRUE: [&str; 6] =
 /// The changes that a compressed response needs, removals first. Sizes are in bytes.
 pub fn compressed<F: Fields + ?Sized>(
     fields: &F,
+    coding: ContentCoding,
     original: usize,
     size: usize,
     framing: Framing,
@@ -40,7 +41,7 @@ pub fn compressed<F: Fields + ?Sized>(
         changes.push(Change::Remove("content-length"));
     }
     changes.extend(weaker_etag(fields));
-    changes.push(Change::Set("content-encoding", b"gzip".to_vec()));
+    changes.push(Change::Set("content-encoding", coding.as_str().into()));
     if framing == Framing::Length {
         changes.push(Change::Set("content-length", size.to_string().into_bytes()));
     }
@@ -72,7 +73,8 @@ where
     let strong = fields.first("etag").and_then(EntityTag::parse).filter(|tag| !tag.weak);
     let held = strong.filter(|strong| {
         let known = request_fields.values("if-none-match").flat_map(tags);
-        request.accepts_gzip && known.into_iter().any(|known| known == strong.to_weak())
+        matches!(request.coding, Coding::Encoded(_))
+            && known.into_iter().any(|known| known == strong.to_weak())
     });
     match held {
         Some(tag) => {

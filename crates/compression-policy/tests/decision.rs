@@ -1,20 +1,25 @@
 //! Which responses are compressed, case by case.
 
-use compression_policy::{Config, ContentTypes, InvalidPattern, Request, Response, Skip, decide};
+use compression_policy::{Codings, Config, ContentTypes, InvalidPattern, Request, Response, Skip, decide};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 type Fields = &'static [(&'static str, &'static [u8])];
 
 fn config() -> Config {
-    Config { min_bytes: 1_024, max_bytes: 1_000_000, types: ContentTypes::default() }
+    Config {
+        codings: Codings::parse(&["gzip"]).unwrap(),
+        min_bytes: 1_024,
+        max_bytes: 1_000_000,
+        types: ContentTypes::default(),
+    }
 }
 
 fn outcome(method: &str, request: Fields, status: u16, response: Fields, ended: bool) -> &'static str {
-    let request = Request::parse(method.as_bytes(), &request.to_vec());
+    let request = Request::parse(method.as_bytes(), &request.to_vec(), &config().codings);
     let response = response.to_vec();
     let response = Response::new(status, &response, ended);
-    decide(&request, &response, &config()).map_or_else(Skip::as_str, |()| "compress")
+    decide(&request, &response, &config()).map_or_else(Skip::as_str, |_| "compress")
 }
 
 const GZIP: Fields = &[("accept-encoding", b"gzip")];
@@ -160,11 +165,11 @@ fn the_content_type_decides() {
         (b"application/connect+json", "streaming"),
         (b"multipart/x-mixed-replace", "streaming"),
     ];
-    let request = Request::parse(b"GET", &GZIP.to_vec());
+    let request = Request::parse(b"GET", &GZIP.to_vec(), &config().codings);
     for (content_type, expected) in rows {
         let fields = [("content-type", *content_type)];
         let response = Response::new(200, &fields, false);
-        let outcome = decide(&request, &response, &config()).map_or_else(Skip::as_str, |()| "compress");
+        let outcome = decide(&request, &response, &config()).map_or_else(Skip::as_str, |_| "compress");
         assert_eq!(outcome, *expected, "{}", content_type.escape_ascii());
     }
 }
@@ -183,7 +188,7 @@ fn what_varies() {
         ("GET", nobody, &[("content-type", b"text/html"), ("content-length", b"5")], false),
     ];
     for (method, request, response, varies) in rows {
-        let request = Request::parse(method.as_bytes(), &request.to_vec());
+        let request = Request::parse(method.as_bytes(), &request.to_vec(), &config().codings);
         let fields = response.to_vec();
         let skip = decide(&request, &Response::new(200, &fields, false), &config()).err();
         assert_eq!(skip.map(Skip::varies), Some(varies), "{method} {response:?}");

@@ -1,6 +1,6 @@
 //! The filter's configuration, and what a route may say.
 
-use compression_policy::ContentTypes;
+use compression_policy::{Codings, ContentTypes};
 use serde::Deserialize;
 use slipstream_host::{ConfigError, load_config};
 use std::ops::RangeInclusive;
@@ -79,7 +79,7 @@ impl Config {
         Ok(Config {
             service: raw.service,
             level,
-            policy: compression_policy::Config { min_bytes, max_bytes, types },
+            policy: compression_policy::Config { codings: Codings::default(), min_bytes, max_bytes, types },
             max_label_sets: within("max_label_sets", raw.max_label_sets, 1..=100_000)? as usize,
         })
     }

@@ -4,7 +4,7 @@ use crate::config::RouteSettings;
 use crate::headers;
 use crate::plugin::Compression;
 use compression_policy::{Framing, Request, Response, Skip, compressed, decide, not_modified, vary};
-use http_semantics::Fields;
+use http_semantics::{ContentCoding, Fields};
 use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, Stream, now_ms};
 use std::mem::take;
 use std::rc::Rc;
@@ -30,6 +30,7 @@ enum State {
 struct Holding {
     head: Headers,
     route: Rc<Route<RouteSettings>>,
+    coding: ContentCoding,
     /// Bytes that the host holds.
     held: usize,
 }
@@ -75,18 +76,24 @@ impl CompressionStream {
             None => return Ok(self.pass(&route, "invalid_route_settings")),
         }
         let status = head.status().unwrap_or(0);
-        let facts = Request::parse(request.first(":method").unwrap_or_default(), request);
+        let facts = Request::parse(
+            request.first(":method").unwrap_or_default(),
+            request,
+            &self.plugin.config.policy.codings,
+        );
         let response = Response::new(status, &head, end_of_stream && !facts.head);
-        if let Err(skip) = decide(&facts, &response, &self.plugin.config.policy) {
-            self.plugin.count(&route, skip.as_str());
-            if status == 304 {
-                headers::apply(&head, &not_modified(&facts, request, &head))?;
-            } else if skip.varies() {
-                headers::apply(&head, vary(&head).as_slice())?;
+        match decide(&facts, &response, &self.plugin.config.policy) {
+            Ok(coding) => Ok(Some(Holding { head, route, coding, held: 0 })),
+            Err(skip) => {
+                self.plugin.count(&route, skip.as_str());
+                if status == 304 {
+                    headers::apply(&head, &not_modified(&facts, request, &head))?;
+                } else if skip.varies() {
+                    headers::apply(&head, vary(&head).as_slice())?;
+                }
+                Ok(None)
             }
-            return Ok(None);
         }
-        Ok(Some(Holding { head, route, held: 0 }))
     }
 
     fn pass(&self, route: &Route<RouteSettings>, outcome: &str) -> Option<Holding> {
@@ -121,7 +128,7 @@ impl Holding {
         let body = Body::Response.read(self.held)?;
         let mut gzip = plugin.gzip.borrow_mut();
         let bytes = gzip.compress(&body).ok_or(Quit::NotSmaller)?;
-        let changes = compressed(&self.head, body.len(), bytes.len(), framing);
+        let changes = compressed(&self.head, self.coding, body.len(), bytes.len(), framing);
         headers::apply(&self.head, &changes)?;
         if let Err(refused) = Body::Response.replace(bytes) {
             headers::undo(&self.head, &changes);
