@@ -1,4 +1,4 @@
-//! What is worth compressing.
+//! What is worth compressing, and how.
 
 use crate::{Codings, ContentTypes};
 
@@ -13,4 +13,15 @@ pub struct Config {
     pub max_bytes: u64,
     /// Content types that are compressed.
     pub types: ContentTypes,
+}
+
+/// How a route's responses are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Whole: the response waits for its end, and tells its length.
+    Buffer,
+    /// Piece by piece, as they come.
+    Stream,
+    /// By somebody else, who is watched.
+    Observe,
 }

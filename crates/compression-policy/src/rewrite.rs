@@ -27,7 +27,7 @@ pub enum Framing {
 const UNTRUE: [&str; 6] =
     ["content-md5", "digest", "content-digest", "repr-digest", "accept-ranges", "transfer-encoding"];
 
-/// The changes that a compressed response needs, removals first. Sizes are in bytes.
+/// The changes that a response needs which was compressed whole, removals first. Sizes are in bytes.
 pub fn compressed<F: Fields + ?Sized>(
     fields: &F,
     coding: ContentCoding,
@@ -35,19 +35,30 @@ pub fn compressed<F: Fields + ?Sized>(
     size: usize,
     framing: Framing,
 ) -> Vec<Change> {
-    let is_there = |name: &&str| fields.contains(name);
-    let mut changes: Vec<Change> = UNTRUE.into_iter().filter(is_there).map(Change::Remove).collect();
-    if framing == Framing::Trailers && fields.contains("content-length") {
-        changes.push(Change::Remove("content-length"));
-    }
-    changes.extend(weaker_etag(fields));
-    changes.push(Change::Set("content-encoding", coding.as_str().into()));
+    let mut changes = match framing {
+        Framing::Length => encoded(fields, coding),
+        Framing::Trailers => streamed(fields, coding),
+    };
     if framing == Framing::Length {
         changes.push(Change::Set("content-length", size.to_string().into_bytes()));
     }
-    changes.extend(vary(fields));
     changes.push(Change::Set(ORIGINAL_SIZE, original.to_string().into_bytes()));
     changes.push(Change::Set(COMPRESSION_RATIO, ratio(original, size).into_bytes()));
+    changes
+}
+
+/// The changes that a response needs which is compressed piece by piece, removals first: nobody knows its length yet.
+pub fn streamed<F: Fields + ?Sized>(fields: &F, coding: ContentCoding) -> Vec<Change> {
+    let length = fields.contains("content-length").then_some(Change::Remove("content-length"));
+    length.into_iter().chain(encoded(fields, coding)).collect()
+}
+
+fn encoded<F: Fields + ?Sized>(fields: &F, coding: ContentCoding) -> Vec<Change> {
+    let is_there = |name: &&str| fields.contains(name);
+    let mut changes: Vec<Change> = UNTRUE.into_iter().filter(is_there).map(Change::Remove).collect();
+    changes.extend(weaker_etag(fields));
+    changes.push(Change::Set("content-encoding", coding.as_str().into()));
+    changes.extend(vary(fields));
     changes
 }
 

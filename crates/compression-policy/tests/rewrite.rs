@@ -1,7 +1,7 @@
 //! What becomes of a response's headers, case by case.
 
-use compression_policy::{Change, Codings, Framing, Request, compressed, not_modified, vary};
-use http_semantics::ContentCoding::Gzip;
+use compression_policy::{Change, Codings, Framing, Request, compressed, not_modified, streamed, vary};
+use http_semantics::ContentCoding::{Br, Gzip};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -44,12 +44,25 @@ fn all_changes_of_a_rich_response() {
         "-accept-ranges",                                 // RFC 9110 §14.3
         "etag: W/\\\"v1\\\"",                             // RFC 9110 §8.8.3.3
         "content-encoding: gzip",                         // RFC 9110 §8.4
-        "content-length: 2657",                           // RFC 9110 §8.6
         "vary: Origin, Accept-Language, Accept-Encoding", // RFC 9110 §12.5.5
+        "content-length: 2657",                           // RFC 9110 §8.6
         "x-original-size: 10000",
         "x-compression-ratio: 73.4",
     ];
     assert_eq!(text(compressed(&response, Gzip, 10_000, 2_657, Framing::Length)), expected);
+}
+
+#[test]
+fn a_stream_tells_no_sizes() {
+    let response = fields(&[("content-length", "10000"), ("etag", "\"v1\""), ("content-md5", "x")]);
+    let expected = [
+        "-content-length",
+        "-content-md5",
+        "etag: W/\\\"v1\\\"",
+        "content-encoding: br",
+        "vary: Accept-Encoding",
+    ];
+    assert_eq!(text(streamed(&response, Br)), expected);
 }
 
 #[test]
@@ -59,7 +72,7 @@ fn framing() {
             "RFC 9112 §6.1: a length replaces chunks",
             &[("transfer-encoding", "chunked")],
             Framing::Length,
-            &["-transfer-encoding", "content-encoding: gzip", "content-length: 50"],
+            &["-transfer-encoding", "content-encoding: gzip", "vary: Accept-Encoding", "content-length: 50"],
         ),
         (
             "RFC 9112 §7.1.2: trailers need chunks",
