@@ -5,10 +5,12 @@
 //! used for one body after the other.
 
 mod brotli;
+mod decoder;
 mod encoder;
 mod zlib;
 mod zstd;
 
+pub use decoder::{DecodeError, decode};
 pub use encoder::{Broken, Encoder, Step};
 
 /// Bytes of the window of a body whose length is not known: what an encoder remembers, and a decoder has to.

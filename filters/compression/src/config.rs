@@ -19,6 +19,10 @@ pub struct Config {
     /// How many responses each worker compresses piece by piece at a time; what exceeds them is sent as it is. 100 unless
     /// set.
     pub max_streams: usize,
+    /// Bytes that the body of a request may have that is decompressed, before and after. 1 MiB unless set.
+    pub max_request_bytes: usize,
+    /// How many times its size such a body may grow to. 100 unless set.
+    pub max_request_ratio: usize,
     /// Label sets of each group of metrics; what exceeds them is counted as `other`. 1,000 unless set.
     pub max_label_sets: usize,
 }
@@ -33,6 +37,8 @@ struct Raw {
     min_bytes: u64,
     max_bytes: u64,
     max_streams: u64,
+    max_request_bytes: u64,
+    max_request_ratio: u64,
     max_label_sets: u64,
     content_types: Option<Vec<String>>,
 }
@@ -67,6 +73,8 @@ impl Default for Raw {
             min_bytes: 1_024,
             max_bytes: 1 << 20,
             max_streams: 100,
+            max_request_bytes: 1 << 20,
+            max_request_ratio: 100,
             max_label_sets: 1_000,
             content_types: None,
         }
@@ -104,6 +112,8 @@ impl Config {
                 types: types.transpose()?.unwrap_or_default(),
             },
             max_streams: within("max_streams", raw.max_streams, 0..=10_000)? as usize,
+            max_request_bytes: within("max_request_bytes", raw.max_request_bytes, 1..=MAX_BYTES)? as usize,
+            max_request_ratio: within("max_request_ratio", raw.max_request_ratio, 1..=100_000)? as usize,
             max_label_sets: within("max_label_sets", raw.max_label_sets, 1..=100_000)? as usize,
         })
     }
@@ -201,6 +211,8 @@ mod tests {
                 "`brotli`: expected gzip, br, zstd, deflate",
             ),
             (r#"{"codings": []}"#, "codings", "expected one of"),
+            (r#"{"max_request_bytes": 0}"#, "max_request_bytes", "expected 1 to 16777216"),
+            (r#"{"max_request_ratio": 0}"#, "max_request_ratio", "expected 1 to 100000"),
             (r#"{"max_streams": 10001}"#, "max_streams", "expected 0 to 10000"),
             (r#"{"service": ""}"#, "service", "is empty"),
             (r#"{"min_bytes": 0}"#, "min_bytes", "expected 1 to 1048576"),

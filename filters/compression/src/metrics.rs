@@ -12,6 +12,7 @@ pub struct Counted {
     outcomes: GroupId,
     savings: GroupId,
     work: GroupId,
+    requests: GroupId,
     mistakes: GroupId,
 }
 
@@ -22,6 +23,8 @@ pub enum How {
     Buffer,
     /// Piece by piece.
     Stream,
+    /// By somebody else.
+    Observe,
 }
 
 impl How {
@@ -29,6 +32,7 @@ impl How {
         match self {
             How::Buffer => "buffer",
             How::Stream => "stream",
+            How::Observe => "observe",
         }
     }
 }
@@ -66,12 +70,17 @@ impl Counted {
             ],
             histograms: vec![HistogramSpec::seconds("slipstream_compression_seconds", &SECONDS_BOUNDS)],
         });
+        let requests = metrics.group(GroupSpec {
+            labels: &["service", "route", "outcome"],
+            counters: &["slipstream_decompression_total"],
+            histograms: Vec::new(),
+        });
         let mistakes = metrics.group(GroupSpec {
             labels: &[],
             counters: &["slipstream_config_errors_total"],
             histograms: Vec::new(),
         });
-        Counted { metrics, exporter: Exporter::default(), outcomes, savings, work, mistakes }
+        Counted { metrics, exporter: Exporter::default(), outcomes, savings, work, requests, mistakes }
     }
 
     /// What became of a response.
@@ -81,14 +90,23 @@ impl Counted {
         self.metrics.add(set, 0, 1);
     }
 
-    /// That a response was compressed, what its bytes came to, and the time that it took.
+    /// What became of a request that was to be decompressed.
+    pub fn request(&mut self, service: &str, route: &str, outcome: &str) {
+        let labels = [service.as_bytes(), route.as_bytes(), outcome.as_bytes()];
+        let set = self.metrics.set(self.requests, &labels);
+        self.metrics.add(set, 0, 1);
+    }
+
+    /// That a response was compressed, what its bytes came to, and the time that it took, if that is known.
     pub fn compressed(&mut self, service: &str, route: &str, coding: &str, how: How, work: &Work) {
         let (service, route) = (service.as_bytes(), route.as_bytes());
         let set = self.metrics.set(self.work, &[service, route, coding.as_bytes(), how.as_str().as_bytes()]);
         self.metrics.add(set, 0, 1);
         self.metrics.add(set, 1, work.original);
         self.metrics.add(set, 2, work.size);
-        self.metrics.observe(set, 0, work.ns.div_ceil(1_000));
+        if how != How::Observe {
+            self.metrics.observe(set, 0, work.ns.div_ceil(1_000));
+        }
         let set = self.metrics.set(self.savings, &[service, route]);
         let saved = work.original.saturating_sub(work.size);
         let percent = saved.saturating_mul(100).saturating_add(work.original / 2);

@@ -41,6 +41,11 @@ impl Compression {
         self.counted.borrow_mut().compressed(self.service(route), &route.name, coding, how, work);
     }
 
+    /// Counts what became of a request that was to be decompressed.
+    pub(crate) fn count_request(&self, route: &Route<RouteSettings>, outcome: &str) {
+        self.counted.borrow_mut().request(self.service(route), &route.name, outcome);
+    }
+
     /// Counts what happened before the route was known.
     pub(crate) fn count_unrouted(&self, outcome: &str) {
         let service = self.config.service.as_deref().unwrap_or_default();

@@ -12,11 +12,13 @@ pub struct RouteSettings {
     /// How they are compressed. Unless set: whole where their length is known and no more than `max_bytes`, else piece by
     /// piece.
     pub mode: Option<ModeName>,
+    /// Whether requests with compressed bodies are decompressed. False unless set.
+    pub decompress_requests: bool,
 }
 
 impl Default for RouteSettings {
     fn default() -> Self {
-        RouteSettings { enabled: true, mode: None }
+        RouteSettings { enabled: true, mode: None, decompress_requests: false }
     }
 }
 

@@ -1,7 +1,9 @@
 //! One request and its response.
 
+use crate::decompression::Decompression;
 use crate::headers;
 use crate::metrics::How;
+use crate::observed::Observed;
 use crate::pieces::{CutOff, Pieces};
 use crate::plugin::Compression;
 use crate::route::RouteSettings;
@@ -27,12 +29,16 @@ enum State {
     /// Nothing to do: before the request, and once it is settled what becomes of the response.
     #[default]
     Idle,
+    /// The request is being held, to be decompressed.
+    Decompressing(Decompression),
     /// The request has passed.
     Asked(Headers),
     /// The response is being held.
     Whole(Whole),
     /// The response flows.
     Pieces(Pieces),
+    /// The response flows, and somebody else compresses it.
+    Observed(Observed),
 }
 
 impl CompressionStream {
@@ -49,8 +55,11 @@ impl CompressionStream {
             Some(_) => return Ok(self.pass(&route, "disabled")),
             None => return Ok(self.pass(&route, "invalid_route_settings")),
         };
-        let policy = &self.plugin.config.policy;
         let method = request.first(":method").unwrap_or_default();
+        if mode == Some(Mode::Observe) {
+            return Ok(self.observe(route, method, &head, end_of_stream));
+        }
+        let policy = &self.plugin.config.policy;
         let facts = Request::parse(method, request, &policy.codings);
         let status = head.status().unwrap_or(0);
         let mut response = Response::new(status, &head, end_of_stream && !facts.head);
@@ -61,23 +70,39 @@ impl CompressionStream {
                 let level = self.plugin.level(coding, &head);
                 match self.plugin.encoders.lease(coding, level, None) {
                     Ok(encoder) => {
-                        headers::apply(&head, &streamed(&head, coding))?;
+                        headers::apply(HeaderMap::Response, &head, &streamed(&head, coding))?;
                         Ok(State::Pieces(Pieces { route, encoder, work: Default::default() }))
                     }
                     Err(unavailable) => {
-                        headers::apply(&head, vary(&head).as_slice())?;
+                        headers::apply(HeaderMap::Response, &head, vary(&head).as_slice())?;
                         Ok(self.pass(&route, Quit::from(unavailable).as_str()))
                     }
                 }
             }
             Err(skip) => {
                 if status == 304 {
-                    headers::apply(&head, &not_modified(&facts, request, &head))?;
+                    headers::apply(HeaderMap::Response, &head, &not_modified(&facts, request, &head))?;
                 } else if skip.varies() {
-                    headers::apply(&head, vary(&head).as_slice())?;
+                    headers::apply(HeaderMap::Response, &head, vary(&head).as_slice())?;
                 }
                 Ok(self.pass(&route, skip.as_str()))
             }
+        }
+    }
+
+    fn observe(
+        &self,
+        route: Rc<Route<RouteSettings>>,
+        method: &[u8],
+        head: &Headers,
+        end_of_stream: bool,
+    ) -> State {
+        if method == b"HEAD" {
+            return self.pass(&route, Skip::Head.as_str());
+        }
+        match Observed::new(route.clone(), head, end_of_stream) {
+            Some(observed) => State::Observed(observed),
+            None => self.pass(&route, Skip::Encoded.as_str()),
         }
     }
 
@@ -99,7 +124,7 @@ impl CompressionStream {
 
     fn quit(&self, whole: &Whole, quit: Quit) -> Action {
         self.plugin.count(&whole.route, quit.as_str());
-        let _ = headers::apply(&whole.head, vary(&whole.head).as_slice());
+        let _ = headers::apply(HeaderMap::Response, &whole.head, vary(&whole.head).as_slice());
         Action::Continue
     }
 
@@ -142,16 +167,57 @@ fn cut_off() -> Action {
 }
 
 impl Stream for CompressionStream {
-    fn on_request_headers(&mut self, _: bool) -> Action {
-        match HeaderMap::Request.read() {
-            Ok(request) => self.state = State::Asked(request),
-            Err(_) => self.plugin.count_unrouted(Quit::Host.as_str()),
+    fn on_request_headers(&mut self, end_of_stream: bool) -> Action {
+        let Ok(request) = HeaderMap::Request.read() else {
+            self.plugin.count_unrouted(Quit::Host.as_str());
+            return Action::Continue;
+        };
+        if !end_of_stream {
+            match Decompression::of(&self.plugin, &request, now_ms()) {
+                Ok(Some(Ok(decompression))) => {
+                    self.state = State::Decompressing(decompression);
+                    return Action::Pause;
+                }
+                Ok(Some(Err(refusal))) => return refusal.reply(&self.plugin),
+                Ok(None) => {}
+                Err(_) => self.plugin.count_unrouted(Quit::Host.as_str()),
+            }
         }
+        self.state = State::Asked(request);
         Action::Continue
     }
 
+    fn on_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let decompression = match take(&mut self.state) {
+            State::Decompressing(decompression) => decompression,
+            other => {
+                self.state = other;
+                return Action::Continue;
+            }
+        };
+        let result = decompression.may_hold(&self.plugin, size);
+        match result
+            .and_then(|()| if end_of_stream { decompression.finish(&self.plugin, size) } else { Ok(()) })
+        {
+            Err(refusal) => refusal.reply(&self.plugin),
+            Ok(()) if end_of_stream => {
+                self.state = State::Asked(decompression.request);
+                Action::Continue
+            }
+            Ok(()) => {
+                self.state = State::Decompressing(decompression);
+                Action::Pause
+            }
+        }
+    }
+
     fn on_response_headers(&mut self, end_of_stream: bool) -> Action {
-        let State::Asked(request) = take(&mut self.state) else { return Action::Continue };
+        let request = match take(&mut self.state) {
+            State::Asked(request) => request,
+            // Trailers have ended the request, which has gone on as it came; or the service did not wait for its end.
+            State::Decompressing(Decompression { request, .. }) => request,
+            _ => return Action::Continue,
+        };
         match self.begin(&request, end_of_stream) {
             Ok(state) => self.state = state,
             Err(_) => self.plugin.count_unrouted(Quit::Host.as_str()),
@@ -161,23 +227,40 @@ impl Stream for CompressionStream {
 
     fn on_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         match take(&mut self.state) {
-            State::Whole(whole) => self.hold(whole, size, end_of_stream),
-            State::Pieces(pieces) => self.let_flow(pieces, size, end_of_stream),
-            State::Idle | State::Asked(_) => Action::Continue,
+            State::Whole(whole) => return self.hold(whole, size, end_of_stream),
+            State::Pieces(pieces) => return self.let_flow(pieces, size, end_of_stream),
+            State::Observed(mut observed) => {
+                observed.see(size, end_of_stream);
+                self.state = State::Observed(observed);
+            }
+            State::Idle | State::Decompressing(_) | State::Asked(_) => {}
         }
+        Action::Continue
     }
 
     fn on_response_trailers(&mut self) -> Action {
         match take(&mut self.state) {
-            State::Whole(whole) => self.finish(&whole, Framing::Trailers),
+            State::Whole(whole) => return self.finish(&whole, Framing::Trailers),
             State::Pieces(pieces) => {
                 // All of the body can be decoded, but its coding lacks its end, and there is no place left to put it. It
                 // will not happen to the route's next responses.
                 self.plugin.count(&pieces.route, "unannounced_trailers");
                 self.plugin.remember_trailers(&pieces.route);
-                Action::Continue
             }
-            State::Idle | State::Asked(_) => Action::Continue,
+            State::Observed(mut observed) => {
+                observed.see_end();
+                self.state = State::Observed(observed);
+            }
+            State::Idle | State::Decompressing(_) | State::Asked(_) => {}
+        }
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        if let State::Observed(observed) = &self.state
+            && observed.settle(&self.plugin).is_err()
+        {
+            self.plugin.count(&observed.route, Quit::Host.as_str());
         }
     }
 }
@@ -189,7 +272,7 @@ impl Drop for CompressionStream {
             State::Whole(Whole { route, .. }) | State::Pieces(Pieces { route, .. }) => {
                 self.plugin.count(route, "aborted");
             }
-            State::Idle | State::Asked(_) => {}
+            State::Idle | State::Decompressing(_) | State::Asked(_) | State::Observed(_) => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::route::RouteSettings;
 use compression_policy::{Framing, Skip, compressed};
 use content_codings::Step;
 use http_semantics::ContentCoding;
-use slipstream_host::{Body, Headers, HostError, Route};
+use slipstream_host::{Body, HeaderMap, Headers, HostError, Route};
 use std::rc::Rc;
 
 /// A response that waits for the rest of its body, which the host holds.
@@ -74,9 +74,9 @@ impl Whole {
             return Err(Quit::NotSmaller);
         }
         let changes = compressed(&self.head, self.coding, body.len(), output.len(), framing);
-        headers::apply(&self.head, &changes)?;
+        headers::apply(HeaderMap::Response, &self.head, &changes)?;
         if let Err(refused) = Body::Response.replace(&output) {
-            headers::undo(&self.head, &changes);
+            headers::undo(HeaderMap::Response, &self.head, &changes);
             return Err(refused.into());
         }
         Ok(work)
