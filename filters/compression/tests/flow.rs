@@ -277,6 +277,8 @@ fn a_route_may_switch_it_off() {
         (serde_json::json!({"enabled": false}), "disabled", None, false),
         (serde_json::json!({"enabled": 1}), "invalid_route_settings", Some(1), false),
         (serde_json::json!({"enable": false}), "invalid_route_settings", Some(1), false),
+        (serde_json::json!({"mode": "fast"}), "invalid_route_settings", Some(1), false),
+        (serde_json::json!({"decompress_requests": "yes"}), "invalid_route_settings", Some(1), false),
     ] {
         let filter = filter();
         double::set_route("slipstream.compression", &settings);
