@@ -3,10 +3,18 @@
 //! Redis keeps the envelopes, each under its own key with a time to live, and the log: its epoch, its head and a stream
 //! of records. This process keeps a copy of the log to judge by, and compares it with epoch and head at each lookup, in
 //! the same command that reads the entry.
+//!
+//! In a cluster the log is on one node and the entries on all. Then it is two commands at the same time, and an entry is
+//! stored without a script that looks at the log: each lookup judges it by the log anyway.
 
+mod cluster;
+mod connection;
+mod dial;
 mod keys;
 mod link;
 mod scripts;
+mod sentinels;
+mod slots;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +27,7 @@ use tokio::sync::{Mutex, Notify};
 use super::{Lookup, NewEntry, NotFound, Stored, Unavailable, epoch};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
+use connection::Connection;
 use keys::Keys;
 use link::{Link, Links};
 use scripts::{LogState, Scripts};
@@ -50,9 +59,10 @@ impl RedisStore {
     /// A store that is not connected yet; [`follow`](Self::follow) connects it.
     pub(super) fn open(config: &Config) -> Result<Self, Unavailable> {
         let nowhere = Position { epoch: epoch::fresh(), seq: 0 };
+        let keys = Keys::new(&config.redis.key_prefix);
         Ok(Self {
-            links: Links::new(&config.redis)?,
-            keys: Keys::new(&config.redis.key_prefix),
+            links: Links::new(&config.redis, &keys.log)?,
+            keys,
             scripts: Scripts::new(),
             capacity: config.invalidation.capacity,
             log: InvalidationLog::new(nowhere, config.invalidation.capacity),
@@ -89,12 +99,12 @@ impl RedisStore {
         let link = self.link()?;
         let before = self.log.position();
         let response = self.keys.response(key);
-        let mut command = redis::cmd("MGET");
-        command.arg(&response).arg(&self.keys.epoch).arg(&self.keys.head);
-        let (envelope, epoch, head): (Option<Vec<u8>>, Option<String>, Option<String>) =
-            self.run(&link, async |connection| command.query_async(connection).await).await?;
-        self.keep_up(&link, before, scripts::position(epoch.as_deref(), head.as_deref())).await?;
+        let (entry, state) = self.read(&link, &response).await?;
+        self.keep_up(&link, before, state).await?;
 
+        let Ok(envelope) = entry else {
+            return Ok(Lookup { position: self.log.position(), found: Err(NotFound::Away) });
+        };
         let Some(envelope) = envelope else {
             return Ok(Lookup { position: self.log.position(), found: Err(NotFound::Absent) });
         };
@@ -107,12 +117,44 @@ impl RedisStore {
             },
             None => (self.log.position(), NotFound::Damaged),
         };
-        unlink(link, response);
+        unlink(&link, response);
         Ok(Lookup { position, found: Err(why) })
+    }
+
+    /// An entry, which may be away by itself, and where the log stands.
+    async fn read(
+        &self,
+        link: &Link,
+        response: &str,
+    ) -> Result<(Result<Option<Vec<u8>>, Unavailable>, Option<Position>), Unavailable> {
+        if link.spreads() {
+            let mut command = redis::cmd("GET");
+            command.arg(response);
+            let entry = self.links.run_at(link, response, &command);
+            let (entry, state) = tokio::join!(entry, self.log_state(link));
+            return Ok((entry, state?));
+        }
+        let mut command = redis::cmd("MGET");
+        command.arg(response).arg(&self.keys.epoch).arg(&self.keys.head);
+        let (envelope, epoch, head): (Option<Vec<u8>>, Option<String>, Option<String>) =
+            self.run(link, async |connection| command.query_async(connection).await).await?;
+        Ok((Ok(envelope), scripts::position(epoch.as_deref(), head.as_deref())))
+    }
+
+    /// Where the log stands in Redis; nowhere if a part of it is gone.
+    async fn log_state(&self, link: &Link) -> Result<Option<Position>, Unavailable> {
+        let mut command = redis::cmd("MGET");
+        command.arg(&self.keys.epoch).arg(&self.keys.head);
+        let (epoch, head): (Option<String>, Option<String>) =
+            self.run(link, async |connection| command.query_async(connection).await).await?;
+        Ok(scripts::position(epoch.as_deref(), head.as_deref()))
     }
 
     pub(super) async fn store(&self, entry: NewEntry<'_>) -> Result<Stored, Unavailable> {
         let link = self.link()?;
+        if link.spreads() {
+            return self.store_apart(&link, entry).await;
+        }
         let NewEntry { summary, ttl, envelope } = entry;
         let (verdict, position) = self.log.judge(summary.key, &summary.tags, summary.position);
         // What this copy of the log says already, the script need not look up: it reads on from here.
@@ -138,6 +180,30 @@ impl RedisStore {
             "trimmed" => Stored::Refused("the log no longer reaches back to its position"),
             _ => Stored::Refused("another epoch began"),
         })
+    }
+
+    /// Stores an entry on another server than the log's. A record that is appended after the look at the log does not keep
+    /// it out: it hits the entry at each lookup.
+    async fn store_apart(&self, link: &Link, entry: NewEntry<'_>) -> Result<Stored, Unavailable> {
+        let NewEntry { summary, ttl, envelope } = entry;
+        let before = self.log.position();
+        let state = self.log_state(link).await?;
+        self.keep_up(link, before, state).await?;
+        match self.log.judge(summary.key, &summary.tags, summary.position).0 {
+            Verdict::Valid => {}
+            Verdict::Invalid => {
+                return Ok(Stored::Refused("an invalidation came in between, or another epoch began"));
+            }
+            Verdict::Unknown => return Ok(Stored::Refused("it is from beyond the log")),
+        }
+        let response = self.keys.response(summary.key);
+        let mut command = redis::cmd("SET");
+        command.arg(&response).arg(&envelope[..]);
+        command.arg("PX").arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        match self.links.run_at(link, &response, &command).await {
+            Ok(()) => Ok(Stored::Yes),
+            Err(_) => Ok(Stored::Refused("the server it belongs to is away")),
+        }
     }
 
     pub(super) async fn invalidate(&self, targets: &[Target]) -> Result<Position, Unavailable> {
@@ -233,15 +299,20 @@ impl RedisStore {
 
     /// Keeps Redis connected and the copy of the log up to date; never returns.
     pub(super) async fn follow(&self) {
+        tokio::join!(self.follow_log(), self.links.watch());
+    }
+
+    async fn follow_log(&self) {
         let mut reachable = None;
         loop {
             let tended = self.tend().await;
             match &tended {
                 Ok(()) if reachable != Some(true) => {
-                    tracing::info!(address = %self.links.address(), position = %self.log.position(), "Redis is ready");
+                    let link = self.links.current();
+                    tracing::info!(?link, position = %self.log.position(), "Redis is ready");
                 }
                 Err(error) if reachable != Some(false) => {
-                    tracing::warn!(address = %self.links.address(), reason = %error.reason, "Redis is away");
+                    tracing::warn!(reason = %error.reason, "Redis is away");
                 }
                 _ => {}
             }
@@ -257,12 +328,18 @@ impl RedisStore {
     async fn tend(&self) -> Result<(), Unavailable> {
         if let Ok(link) = self.link() {
             let before = self.log.position();
-            let mut command = redis::cmd("MGET");
-            command.arg(&self.keys.epoch).arg(&self.keys.head);
-            let (epoch, head): (Option<String>, Option<String>) =
-                self.run(&link, async |connection| command.query_async(connection).await).await?;
-            return self.keep_up(&link, before, scripts::position(epoch.as_deref(), head.as_deref())).await;
+            let state = self.log_state(&link).await?;
+            return self.keep_up(&link, before, state).await;
         }
+        let connected = self.connect().await;
+        if let Err(error) = &connected {
+            self.links.publish(Err(error.clone()));
+        }
+        connected
+    }
+
+    /// Makes a new connection and verifies it.
+    async fn connect(&self) -> Result<(), Unavailable> {
         let link = self.links.connect().await?;
         let _turn = self.catching_up.lock().await;
         let lost = self.lost_appends.load(Ordering::SeqCst);
@@ -270,7 +347,7 @@ impl RedisStore {
         self.catch_up(&link, renew).await?;
         self.made_up_for.store(lost, Ordering::SeqCst);
         // Only now others may use it: this server has been asked whether the log survived.
-        self.links.publish(link);
+        self.links.publish(Ok(link));
         Ok(())
     }
 
@@ -278,7 +355,7 @@ impl RedisStore {
     async fn run<T>(
         &self,
         link: &Link,
-        command: impl AsyncFnOnce(&mut redis::aio::MultiplexedConnection) -> redis::RedisResult<T>,
+        command: impl AsyncFnOnce(&mut Connection) -> redis::RedisResult<T>,
     ) -> Result<T, Unavailable> {
         let answer = self.links.run(link, command).await;
         if answer.is_err() && self.links.check(link).is_err() {
@@ -294,9 +371,9 @@ fn before_first(records: &[Record], head: Position) -> Position {
 }
 
 /// Removes what can never be served again. Nobody waits for it: it costs memory only, and its time to live ends it too.
-fn unlink(link: Link, key: String) {
+fn unlink(link: &Link, key: String) {
+    let Some(mut connection) = link.at(&key) else { return };
     tokio::spawn(async move {
-        let mut connection = link.connection;
         let _: redis::RedisResult<()> = redis::cmd("UNLINK").arg(key).query_async(&mut connection).await;
     });
 }
