@@ -16,7 +16,7 @@ use cache_protocol::{Entry, InvalidationAck, LogPage, names};
 use hyper::{Method, Response, StatusCode};
 use invalidation::Position;
 use slipstream::client::Client;
-use slipstream::config::Config;
+use slipstream::config::{Address, Config};
 use slipstream::server::Server;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -56,6 +56,11 @@ impl Companion {
             self.status("/readyz").await == 200
         })
         .await;
+    }
+
+    /// What `/readyz` says.
+    pub async fn readiness(&self) -> String {
+        String::from_utf8(self.get(names::READY_PATH).await.body().to_vec()).unwrap()
     }
 
     pub async fn stop(mut self) {
@@ -159,6 +164,11 @@ pub async fn within(limit: Duration, what: &str, condition: impl AsyncFn() -> bo
         assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// `127.0.0.1:PORT` of each of these servers, as settings have them.
+pub fn addresses(addresses: &[String]) -> Vec<Address> {
+    addresses.iter().map(|address| Address::parse(address).unwrap()).collect()
 }
 
 /// A Redis server of the test's own; killed when dropped.

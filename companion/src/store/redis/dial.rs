@@ -6,8 +6,8 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, TlsCertificates,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, TlsCertificates,
 };
 
 use super::super::Unavailable;
@@ -24,6 +24,8 @@ const QUEUE: usize = 1024;
 #[derive(Clone)]
 pub(super) struct Dialer {
     login: RedisConnectionInfo,
+    /// The settings that are wrong if the login is.
+    login_settings: &'static str,
     tls: Option<TlsCertificates>,
     connecting: AsyncConnectionConfig,
 }
@@ -35,18 +37,20 @@ impl Dialer {
         if !config.username.is_empty() {
             login = login.set_username(&config.username);
         }
-        Self::new(config, login, config.password.reveal())
+        Self::new(config, login, config.password.reveal(), "redis.username and redis.password")
     }
 
     /// For the sentinels.
     pub(super) fn to_sentinels(config: &config::Redis) -> Result<Self, Unavailable> {
-        Self::new(config, RedisConnectionInfo::default(), config.sentinel_password.reveal())
+        let login = RedisConnectionInfo::default();
+        Self::new(config, login, config.sentinel_password.reveal(), "redis.sentinel_password")
     }
 
     fn new(
         config: &config::Redis,
         mut login: RedisConnectionInfo,
         password: &str,
+        login_settings: &'static str,
     ) -> Result<Self, Unavailable> {
         if !password.is_empty() {
             login = login.set_password(password);
@@ -54,6 +58,7 @@ impl Dialer {
         let timeout = Duration::from_millis(config.timeout_ms);
         Ok(Self {
             login,
+            login_settings,
             tls: if config.tls { Some(certificates(config)?) } else { None },
             connecting: AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(CONNECT))
@@ -69,6 +74,9 @@ impl Dialer {
         };
         let reason = match tokio::time::timeout(CONNECT, connecting).await {
             Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) if error.kind() == ErrorKind::AuthenticationFailed => {
+                format!("{} refused: {error}", self.login_settings)
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no connection within {} ms", CONNECT.as_millis()),
         };

@@ -223,3 +223,28 @@ fn is_demotion(error: &RedisError) -> bool {
     // Before version 7, an error inside a script is told in the text of another.
     by_kind || error.detail().is_some_and(|detail| detail.contains("READONLY"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_a_refusal_from_another_master() {
+        for (answer, demotes) in [
+            ("-READONLY You can't write against a read only replica.", true),
+            ("-ERR Error running script (call to f_1): @user_script:1: -READONLY You can't write", true),
+            ("-MOVED 3999 127.0.0.1:6381", true),
+            ("-ASK 3999 127.0.0.1:6381", true),
+            ("-CLUSTERDOWN The cluster is down", true),
+            ("-MASTERDOWN Link with MASTER is down", true),
+            ("-OOM command not allowed when used memory > 'maxmemory'.", false),
+            ("-NOSCRIPT No matching script.", false),
+            ("-WRONGTYPE Operation against a key holding the wrong kind of value", false),
+        ] {
+            let answer = redis::parse_redis_value(format!("{answer}\r\n").as_bytes()).unwrap();
+            let error = answer.extract_error().unwrap_err();
+            assert!(is_refusal(&error) && is_demotion(&error) == demotes, "{error}");
+        }
+        assert!(!is_refusal(&RedisError::from((ErrorKind::Io, "broken pipe"))));
+    }
+}
