@@ -12,6 +12,7 @@ mod connection;
 mod dial;
 mod keys;
 mod link;
+mod refusal;
 mod scripts;
 mod sentinels;
 mod slots;

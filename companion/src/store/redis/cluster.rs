@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -19,13 +19,14 @@ use tokio::time::{Instant, timeout_at};
 use super::super::Unavailable;
 use super::connection::{Connection, Request};
 use super::dial::Dialer;
+use super::refusal::{is_demotion, is_refusal};
 use super::slots::{Owners, slot};
 use crate::config::{self, Address};
 
 /// How often a command is sent on to where a node says.
 const REDIRECTIONS: usize = 3;
 /// How long to wait before nodes that are away are tried again.
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY: Duration = Duration::from_millis(50);
 /// How often to look whether slots have another owner, where no node has said so.
 const REFRESH: Duration = Duration::from_secs(1);
 
@@ -36,7 +37,7 @@ pub(super) struct Cluster {
     timeout: Duration,
     made: AtomicU64,
     state: RwLock<State>,
-    /// Wakes [`rest`](Self::rest) when a slot is not where it was, or a node is lost.
+    /// Wakes [`tend`](Self::tend) when a slot is not where it was, or a node is lost.
     changed: Notify,
 }
 
@@ -49,9 +50,21 @@ struct State {
 /// A node with a connection, and which one it is.
 #[derive(Clone)]
 struct Node {
-    address: Address,
+    address: Arc<Address>,
     server: MultiplexedConnection,
     number: u64,
+}
+
+impl State {
+    fn owner(&self, key: &str) -> Result<&Address, Unavailable> {
+        let owner = self.owners.of(slot(key));
+        owner.ok_or_else(|| Unavailable { reason: format!("no node owns the slot of {key}") })
+    }
+
+    fn node(&self, address: &Address) -> Result<&Node, Unavailable> {
+        let node = self.nodes.get(address);
+        node.ok_or_else(|| Unavailable { reason: format!("{address} is away") })
+    }
 }
 
 impl Cluster {
@@ -73,15 +86,18 @@ impl Cluster {
         if self.read(|state| state.nodes.is_empty()) {
             self.connect_missing().await;
         }
-        self.owner_known(key)
+        self.read(|state| state.owner(key).cloned())
     }
 
     /// Waits until it may be worth looking again, and looks: who owns which slots, and whether lost nodes are back.
     pub(super) async fn tend(&self) {
         let complete = self.read(|state| state.owners.all().all(|owner| state.nodes.contains_key(owner)));
+        // Never more often than this, whatever happens.
+        tokio::time::sleep(RETRY).await;
         tokio::select! {
-            () = tokio::time::sleep(if complete { REFRESH } else { RETRY }) => {}
+            () = tokio::time::sleep(REFRESH), if complete => {}
             () = self.changed.notified(), if complete => {}
+            else => {}
         }
         if let Err(error) = self.find().await {
             tracing::debug!(reason = %error.reason, "the cluster does not say who owns its slots");
@@ -96,7 +112,7 @@ impl Cluster {
         request: &impl Request,
     ) -> Result<T, Unavailable> {
         let until = Instant::now() + self.timeout;
-        let (mut node, mut asking) = (self.node(&self.owner_known(key)?)?, false);
+        let (mut node, mut asking) = (self.node_of(key)?, false);
         for _ in 0..=REDIRECTIONS {
             let mut connection = Connection::new(node.server.clone(), asking);
             let error = match timeout_at(until, request.ask(&mut connection)).await {
@@ -107,26 +123,21 @@ impl Cluster {
                     return Err(self.lose(&node, reason));
                 }
             };
-            match error.kind() {
-                ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => {
-                    asking = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
-                    self.changed.notify_one();
-                    node = self.node(&redirection(&error, &node)?)?;
-                }
-                ErrorKind::Server(_) | ErrorKind::Extension => {
-                    self.changed.notify_one();
-                    return Err(Unavailable { reason: format!("{}: {error}", node.address) });
-                }
-                _ => return Err(self.lose(&node, error.to_string())),
+            if !is_refusal(&error) {
+                return Err(self.lose(&node, error.to_string()));
             }
+            if is_demotion(&error) {
+                self.changed.notify_one();
+            }
+            asking = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
+            node = self.node(&redirection(&error, &node)?)?;
         }
         Err(Unavailable { reason: format!("{} sends {key} in circles", node.address) })
     }
 
     /// A connection to the owner of the slot of this key, for what nobody waits for.
     pub(super) fn at(&self, key: &str) -> Option<Connection> {
-        let node = self.node(&self.owner_known(key).ok()?).ok()?;
-        Some(Connection::new(node.server, false))
+        Some(Connection::new(self.node_of(key).ok()?.server, false))
     }
 
     /// A connection to each master there is one to.
@@ -134,14 +145,12 @@ impl Cluster {
         self.nodes().into_iter().map(|node| Connection::new(node.server, false)).collect()
     }
 
-    fn owner_known(&self, key: &str) -> Result<Address, Unavailable> {
-        self.read(|state| state.owners.of(slot(key)).cloned())
-            .ok_or_else(|| Unavailable { reason: format!("no node owns the slot of {key}") })
+    fn node(&self, address: &Address) -> Result<Node, Unavailable> {
+        self.read(|state| state.node(address).cloned())
     }
 
-    fn node(&self, address: &Address) -> Result<Node, Unavailable> {
-        self.read(|state| state.nodes.get(address).cloned())
-            .ok_or_else(|| Unavailable { reason: format!("{address} is away") })
+    fn node_of(&self, key: &str) -> Result<Node, Unavailable> {
+        self.read(|state| state.node(state.owner(key)?).cloned())
     }
 
     fn nodes(&self) -> Vec<Node> {
@@ -160,8 +169,8 @@ impl Cluster {
     fn lose(&self, node: &Node, reason: String) -> Unavailable {
         let reason = format!("{}: {reason}", node.address);
         let lost = self.change(|state| {
-            let is_it = state.nodes.get(&node.address).is_some_and(|now| now.number == node.number);
-            is_it && state.nodes.remove(&node.address).is_some()
+            let is_it = state.nodes.get(&*node.address).is_some_and(|now| now.number == node.number);
+            is_it && state.nodes.remove(&*node.address).is_some()
         });
         if lost {
             tracing::warn!(%reason, "a node of the cluster is away");
@@ -175,7 +184,7 @@ impl Cluster {
     async fn find(&self) -> Result<(), Unavailable> {
         let mut asked = JoinSet::new();
         for node in self.nodes() {
-            asked.spawn(ask(node.address, node.server, self.timeout));
+            asked.spawn(ask(node.address.as_ref().clone(), node.server, self.timeout));
         }
         let mut found = first(&mut asked).await;
         if found.is_err() {
@@ -213,7 +222,7 @@ impl Cluster {
                 Ok(server) => {
                     tracing::info!(%address, "a node of the cluster is connected");
                     let number = self.made.fetch_add(1, Ordering::Relaxed);
-                    let node = Node { address: address.clone(), server, number };
+                    let node = Node { address: Arc::new(address.clone()), server, number };
                     self.change(|state| state.nodes.insert(address, node));
                 }
                 Err(error) => tracing::debug!(reason = %error.reason, "a node of the cluster is still away"),

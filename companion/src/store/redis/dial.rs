@@ -55,6 +55,8 @@ impl Dialer {
         if !password.is_empty() {
             login = login.set_password(password);
         }
+        // One that is named stays the one, whatever else is linked. It may be named already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let timeout = Duration::from_millis(config.timeout_ms);
         Ok(Self {
             login,

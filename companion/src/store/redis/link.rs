@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
+use redis::{FromRedisValue, RedisResult};
 
 use super::super::Unavailable;
 use super::cluster::Cluster;
 use super::connection::{Connection, Request};
 use super::dial::Dialer;
+use super::refusal::{is_demotion, is_refusal};
 use super::sentinels::Sentinels;
 use crate::config::{self, Address};
 
@@ -21,7 +22,7 @@ const STILL_MASTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Link {
     connection: Connection,
-    address: Address,
+    address: Arc<Address>,
     number: u64,
     cluster: Option<Arc<Cluster>>,
 }
@@ -122,6 +123,7 @@ impl Links {
     pub(super) async fn connect(&self) -> Result<Link, Unavailable> {
         let address = self.address().await?;
         let connection = Connection::new(self.dialer.dial(&address).await?, false);
+        let address = Arc::new(address);
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let cluster = match &self.source {
             Source::Cluster(cluster) => Some(Arc::clone(cluster)),
@@ -155,7 +157,7 @@ impl Links {
             }
             if let Ok(link) = self.current()
                 && let Ok(address) = self.address().await
-                && address != link.address
+                && address != *link.address
             {
                 self.replace(&link, &Unavailable { reason: format!("{address} keeps the log now") });
             }
@@ -200,51 +202,5 @@ impl Links {
         if state.as_ref().is_ok_and(|current| current.number == link.number) {
             *state = Err(error.clone());
         }
-    }
-}
-
-/// Whether the server did answer: then the connection is good.
-fn is_refusal(error: &RedisError) -> bool {
-    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
-}
-
-/// Whether the server says that it is not, or not by itself, the master of what was asked for.
-fn is_demotion(error: &RedisError) -> bool {
-    let by_kind = matches!(
-        error.kind(),
-        ErrorKind::Server(
-            ServerErrorKind::ReadOnly
-                | ServerErrorKind::Moved
-                | ServerErrorKind::Ask
-                | ServerErrorKind::MasterDown
-                | ServerErrorKind::ClusterDown
-        )
-    );
-    // Before version 7, an error inside a script is told in the text of another.
-    by_kind || error.detail().is_some_and(|detail| detail.contains("READONLY"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tells_a_refusal_from_another_master() {
-        for (answer, demotes) in [
-            ("-READONLY You can't write against a read only replica.", true),
-            ("-ERR Error running script (call to f_1): @user_script:1: -READONLY You can't write", true),
-            ("-MOVED 3999 127.0.0.1:6381", true),
-            ("-ASK 3999 127.0.0.1:6381", true),
-            ("-CLUSTERDOWN The cluster is down", true),
-            ("-MASTERDOWN Link with MASTER is down", true),
-            ("-OOM command not allowed when used memory > 'maxmemory'.", false),
-            ("-NOSCRIPT No matching script.", false),
-            ("-WRONGTYPE Operation against a key holding the wrong kind of value", false),
-        ] {
-            let answer = redis::parse_redis_value(format!("{answer}\r\n").as_bytes()).unwrap();
-            let error = answer.extract_error().unwrap_err();
-            assert!(is_refusal(&error) && is_demotion(&error) == demotes, "{error}");
-        }
-        assert!(!is_refusal(&RedisError::from((ErrorKind::Io, "broken pipe"))));
     }
 }
