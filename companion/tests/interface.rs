@@ -1,18 +1,34 @@
-//! The HTTP interface behaves alike on both stores.
+//! The HTTP interface behaves alike on all stores.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod common;
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use cache_protocol::{ErrorBody, names};
 use common::{Companion, Redis, entry, within};
 use hyper::Method;
 use invalidation::{Position, Record, Target};
+use testbed::RedisCluster;
 use tokio::io::AsyncWriteExt;
 
-/// A test on each of the two stores.
-macro_rules! on_both_stores {
+/// Shared by tests, for it takes seconds to form; each has its own prefix.
+static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start().unwrap());
+
+async fn on_the_cluster(prefix: &str) -> Companion {
+    let companion = Companion::start(|config| {
+        config.redis.cluster_nodes = common::addresses(&CLUSTER.addresses());
+        config.redis.key_prefix = prefix.to_owned();
+        config.redis.timeout_ms = 2_000;
+    })
+    .await;
+    companion.wait_ready().await;
+    companion
+}
+
+/// A test on each of the stores.
+macro_rules! on_all_stores {
     ($($name:ident),* $(,)?) => {
         mod embedded {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,10 +43,16 @@ macro_rules! on_both_stores {
                 super::$name(super::Companion::on(&redis).await).await;
             })*
         }
+        mod cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::on_the_cluster(stringify!($name)).await).await;
+            })*
+        }
     };
 }
 
-on_both_stores! {
+on_all_stores! {
     stores_and_finds,
     an_entry_ends_with_its_time_to_live,
     a_purge_hits_what_it_names,

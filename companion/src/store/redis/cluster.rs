@@ -32,6 +32,8 @@ const REFRESH: Duration = Duration::from_secs(1);
 
 /// The nodes of a cluster.
 pub(super) struct Cluster {
+    /// The slot of the log.
+    log: u16,
     dialer: Dialer,
     seeds: Vec<Address>,
     timeout: Duration,
@@ -56,9 +58,9 @@ struct Node {
 }
 
 impl State {
-    fn owner(&self, key: &str) -> Result<&Address, Unavailable> {
-        let owner = self.owners.of(slot(key));
-        owner.ok_or_else(|| Unavailable { reason: format!("no node owns the slot of {key}") })
+    fn owner(&self, slot: u16) -> Result<&Address, Unavailable> {
+        let owner = self.owners.of(slot);
+        owner.ok_or_else(|| Unavailable { reason: format!("no node owns the slot {slot}") })
     }
 
     fn node(&self, address: &Address) -> Result<&Node, Unavailable> {
@@ -68,9 +70,10 @@ impl State {
 }
 
 impl Cluster {
-    /// Nothing known yet but where to ask.
-    pub(super) fn new(config: &config::Redis) -> Result<Self, Unavailable> {
+    /// Nothing known yet but where to ask. The log has this key.
+    pub(super) fn new(config: &config::Redis, log: &str) -> Result<Self, Unavailable> {
         Ok(Self {
+            log: slot(log),
             dialer: Dialer::to_servers(config)?,
             seeds: config.cluster_nodes.clone(),
             timeout: Duration::from_millis(config.timeout_ms),
@@ -80,13 +83,13 @@ impl Cluster {
         })
     }
 
-    /// The master that owns the slot of this key, as the cluster says now.
-    pub(super) async fn owner(&self, key: &str) -> Result<Address, Unavailable> {
+    /// The master that keeps the log, as the cluster says now.
+    pub(super) async fn log_owner(&self) -> Result<Address, Unavailable> {
         self.find().await?;
         if self.read(|state| state.nodes.is_empty()) {
             self.connect_missing().await;
         }
-        self.read(|state| state.owner(key).cloned())
+        self.read(|state| state.owner(self.log).cloned())
     }
 
     /// Waits until it may be worth looking again, and looks: who owns which slots, and whether lost nodes are back.
@@ -150,7 +153,7 @@ impl Cluster {
     }
 
     fn node_of(&self, key: &str) -> Result<Node, Unavailable> {
-        self.read(|state| state.node(state.owner(key)?).cloned())
+        self.read(|state| state.node(state.owner(slot(key))?).cloned())
     }
 
     fn nodes(&self) -> Vec<Node> {
@@ -179,14 +182,13 @@ impl Cluster {
         Unavailable { reason }
     }
 
-    /// Asks the nodes, or else those of the configuration, who owns which slots. The first answer counts: where it is an
-    /// old one, a node says so when it is sent a command.
+    /// Asks the nodes, or else those of the configuration, who owns which slots.
     async fn find(&self) -> Result<(), Unavailable> {
         let mut asked = JoinSet::new();
         for node in self.nodes() {
             asked.spawn(ask(node.address.as_ref().clone(), node.server, self.timeout));
         }
-        let mut found = first(&mut asked).await;
+        let mut found = told(&mut asked, self.log).await;
         if found.is_err() {
             for seed in &self.seeds {
                 let (dialer, seed, timeout) = (self.dialer.clone(), seed.clone(), self.timeout);
@@ -195,7 +197,7 @@ impl Cluster {
                     ask(seed, server, timeout).await
                 });
             }
-            found = first(&mut asked).await;
+            found = told(&mut asked, self.log).await;
         }
         let owners = found?;
         self.change(|state| {
@@ -240,16 +242,15 @@ fn redirection(error: &RedisError, node: &Node) -> Result<Address, Unavailable> 
     there.ok_or_else(|| Unavailable { reason: format!("{}: {error}", node.address) })
 }
 
-async fn ask(
-    address: Address,
-    mut server: MultiplexedConnection,
-    timeout: Duration,
-) -> Result<Owners, Unavailable> {
+/// Who owns which slots, as one node says, and which.
+type Told = Result<(Address, Owners), Unavailable>;
+
+async fn ask(address: Address, mut server: MultiplexedConnection, timeout: Duration) -> Told {
     let mut command = redis::cmd("CLUSTER");
     command.arg("SLOTS");
     let reason = match tokio::time::timeout(timeout, command.query_async(&mut server)).await {
         Ok(Ok(answer)) => match Owners::read(&answer, &address) {
-            Some(owners) => return Ok(owners),
+            Some(owners) => return Ok((address, owners)),
             None => "it knows of no owner of a slot".to_owned(),
         },
         Ok(Err(error)) => error.to_string(),
@@ -258,15 +259,48 @@ async fn ask(
     Err(Unavailable { reason: format!("{address}: {reason}") })
 }
 
-/// The first good answer, or one of the bad ones.
-async fn first(asked: &mut JoinSet<Result<Owners, Unavailable>>) -> Result<Owners, Unavailable> {
+/// The first good answer: where it is an old one, a node says so when it is sent a command. But for the log no node is
+/// taken at its own word if there is another's: one that hung while its replica took over does not know it yet.
+async fn told(asked: &mut JoinSet<Told>, log: u16) -> Result<Owners, Unavailable> {
+    let mut of_itself = None;
     let mut reason = "no node is connected".to_owned();
     while let Some(answer) = asked.join_next().await {
         match answer {
-            Ok(Ok(owners)) => return Ok(owners),
+            Ok(Ok((node, owners))) if owners.of(log) == Some(&node) => of_itself = Some(owners),
+            Ok(Ok((_, owners))) => return Ok(owners),
             Ok(Err(error)) => reason = error.reason,
             Err(_) => {}
         }
     }
-    Err(Unavailable { reason })
+    of_itself.ok_or(Unavailable { reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+
+    use super::*;
+
+    fn told_by(node: &Address, owner: &Address) -> Told {
+        let master = Value::Array(vec![Value::BulkString(owner.host.clone().into()), Value::Int(1)]);
+        let all = Value::Array(vec![Value::Int(0), Value::Int(16_383), master]);
+        Ok((node.clone(), Owners::read(&Value::Array(vec![all]), node).unwrap()))
+    }
+
+    #[tokio::test]
+    async fn the_owner_of_the_log_is_asked_last_about_itself() {
+        let [old, new, third] = ["old", "new", "third"].map(|host| Address::new(host, 1));
+        let (of_itself, of_another) = (told_by(&old, &old), told_by(&third, &new));
+        let mut asked = JoinSet::new();
+        asked.spawn(std::future::ready(of_itself.clone()));
+        asked.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            of_another
+        });
+        assert_eq!(told(&mut asked, 7).await.unwrap().of(7), Some(&new));
+        let mut asked = JoinSet::new();
+        asked.spawn(std::future::ready(of_itself));
+        assert_eq!(told(&mut asked, 7).await.unwrap().of(7), Some(&old));
+        assert!(told(&mut asked, 7).await.is_err());
+    }
 }

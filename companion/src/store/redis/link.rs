@@ -33,8 +33,6 @@ pub(super) struct Link {
 /// is verified before it is published.
 pub(super) struct Links {
     source: Source,
-    /// The key by which a cluster says which node keeps the log.
-    log: String,
     dialer: Dialer,
     timeout: Duration,
     made: AtomicU64,
@@ -56,7 +54,7 @@ impl fmt::Debug for Link {
 
 impl fmt::Debug for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Links").field("log", &self.log).finish_non_exhaustive()
+        f.debug_struct("Links").field("current", &self.current()).finish_non_exhaustive()
     }
 }
 
@@ -85,18 +83,17 @@ impl Link {
 }
 
 impl Links {
-    /// No connection yet. The log's keys lie in the slot of `log`.
+    /// No connection yet. The log has the key `log`.
     pub(super) fn new(config: &config::Redis, log: &str) -> Result<Self, Unavailable> {
         let source = if !config.sentinels.is_empty() {
             Source::Sentinels(Box::new(Sentinels::new(config)?))
         } else if !config.cluster_nodes.is_empty() {
-            Source::Cluster(Arc::new(Cluster::new(config)?))
+            Source::Cluster(Arc::new(Cluster::new(config, log)?))
         } else {
             Source::Settings(Address::new(&config.host, config.port))
         };
         Ok(Self {
             source,
-            log: log.to_owned(),
             dialer: Dialer::to_servers(config)?,
             timeout: Duration::from_millis(config.timeout_ms),
             made: AtomicU64::new(0),
@@ -137,7 +134,7 @@ impl Links {
         match &self.source {
             Source::Settings(address) => Ok(address.clone()),
             Source::Sentinels(sentinels) => sentinels.master().await,
-            Source::Cluster(cluster) => cluster.owner(&self.log).await,
+            Source::Cluster(cluster) => cluster.log_owner().await,
         }
     }
 
