@@ -6,9 +6,9 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Companion, Redis, within};
+use common::{Companion, Redis, addresses, within};
 use slipstream::config::Config;
-use testbed::{Certificates, RedisOptions};
+use testbed::{Certificates, RedisCluster, RedisOptions};
 
 const KEY: &str = "GET shop.example/api/items#gzip";
 
@@ -72,6 +72,29 @@ async fn tls_is_spoken_to_the_right_server_only() {
     })
     .await;
     assert_refused(&plain, &format!("localhost:{}: ", redis.port())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_node_of_a_cluster_is_spoken_to_by_tls() {
+    let certificates = Certificates::new().unwrap();
+    let tls = Some(certificates.folder().to_owned());
+    let cluster = RedisCluster::start_with(&RedisOptions { tls, ..RedisOptions::default() }).unwrap();
+    let companion = Companion::start(|config| {
+        config.redis.cluster_nodes = addresses(&cluster.addresses());
+        config.redis.timeout_ms = 2_000;
+        config.redis.tls = true;
+        config.redis.tls_ca_file = text(&certificates.ca());
+        config.redis.tls_cert_file = text(&certificates.cert());
+        config.redis.tls_key_file = text(&certificates.key());
+    })
+    .await;
+    companion.wait_ready().await;
+    for number in 0..30 {
+        let key = format!("GET shop.example/api/items/{number}#gzip");
+        companion.fill(&key, &[]).await;
+        assert!(companion.has(&key).await);
+    }
+    assert!(cluster.sizes().iter().all(|size| *size > 2), "{:?}", cluster.sizes());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

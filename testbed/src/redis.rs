@@ -111,8 +111,8 @@ impl Redis {
         self.cli_at(self.port, command)
     }
 
-    /// The same at another port.
-    pub(crate) fn cli_at(&self, port: u16, command: &[&str]) -> Result<String> {
+    /// `redis-cli` for a server at this port that speaks as this one does.
+    fn cli_to(&self, port: u16) -> Command {
         let mut cli = Command::new(&self.cli);
         cli.args(["-e", "-h", "127.0.0.1", "-p", &port.to_string()]);
         if let Some(folder) = &self.options.tls {
@@ -121,6 +121,12 @@ impl Redis {
                 cli.arg(name).arg(folder.join(file));
             }
         }
+        cli
+    }
+
+    /// Runs one command at another port.
+    pub(crate) fn cli_at(&self, port: u16, command: &[&str]) -> Result<String> {
+        let mut cli = self.cli_to(port);
         let output = cli.args(command).output().context("cannot run redis-cli")?;
         let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
         if !output.status.success() {

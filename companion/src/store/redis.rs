@@ -10,6 +10,7 @@
 mod cluster;
 mod connection;
 mod dial;
+mod discovery;
 mod keys;
 mod link;
 mod refusal;

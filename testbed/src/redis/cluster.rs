@@ -1,11 +1,10 @@
 //! A throwaway Redis Cluster.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{Redis, RedisOptions, Tool, ports, wait_until};
+use crate::{Redis, RedisOptions, ports, wait_until};
 
 /// Three masters with a replica each. A master that dies is replaced by its replica within some two seconds.
 #[derive(Debug)]
@@ -16,9 +15,14 @@ pub struct RedisCluster {
 impl RedisCluster {
     /// Starts and forms it; it is complete, and replicas have what their masters have.
     pub fn start() -> Result<RedisCluster> {
-        let nodes = (0..6).map(|_| start_node()).collect::<Result<Vec<_>>>()?;
+        Self::start_with(&RedisOptions::default())
+    }
+
+    /// The same with these options for each node.
+    pub fn start_with(options: &RedisOptions) -> Result<RedisCluster> {
+        let nodes = (0..6).map(|_| start_node(options.clone())).collect::<Result<Vec<_>>>()?;
+        let mut create = nodes[0].cli_to(nodes[0].port());
         let cluster = RedisCluster { nodes };
-        let mut create = Command::new(Tool::RedisCli.path()?);
         create.args(["--cluster", "create"]).args(cluster.addresses());
         create.args(["--cluster-replicas", "1", "--cluster-yes"]);
         let output = create.output().context("cannot run redis-cli")?;
@@ -67,8 +71,8 @@ impl RedisCluster {
     }
 }
 
-fn start_node() -> Result<Redis> {
-    let bus = ports::free().to_string();
+fn start_node(mut options: RedisOptions) -> Result<Redis> {
+    let (bus, tls) = (ports::free().to_string(), if options.tls.is_some() { "yes" } else { "no" });
     let args = [
         ["--cluster-enabled", "yes"],
         ["--cluster-port", &bus],
@@ -76,11 +80,11 @@ fn start_node() -> Result<Redis> {
         ["--cluster-require-full-coverage", "no"],
         ["--cluster-replica-validity-factor", "0"],
         ["--repl-diskless-sync-delay", "0"],
+        ["--tls-cluster", tls],
+        ["--tls-replication", tls],
     ];
-    Redis::start(RedisOptions {
-        args: args.concat().into_iter().map(str::to_owned).collect(),
-        ..RedisOptions::default()
-    })
+    options.args.extend(args.concat().into_iter().map(str::to_owned));
+    Redis::start(options)
 }
 
 /// The port of the master that has this slot, by the answer of `CLUSTER NODES`.
