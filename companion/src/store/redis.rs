@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_protocol::summary;
+use cache_protocol::{Summary, summary};
 use invalidation::{Position, Record, Target, Verdict, primary_key};
 use tokio::sync::{Mutex, Notify};
 
@@ -111,7 +111,7 @@ impl RedisStore {
             return Ok(Lookup { position: self.log.position(), found: Err(NotFound::Absent) });
         };
         let (position, why) = match summary(&envelope).ok().filter(|summary| summary.key == key) {
-            Some(summary) => match self.log.judge(summary.key, &summary.tags, summary.position) {
+            Some(summary) => match self.judge(&summary).await? {
                 (Verdict::Valid, position) => {
                     return Ok(Lookup { position, found: Ok(Bytes::from(envelope)) });
                 }
@@ -121,6 +121,16 @@ impl RedisStore {
         };
         unlink(&link, response);
         Ok(Lookup { position, found: Err(why) })
+    }
+
+    /// What the log says of an entry. In a cluster it was read apart from the log, and may be from beyond what was read.
+    async fn judge(&self, entry: &Summary<'_>) -> Result<(Verdict, Position), Unavailable> {
+        let judged = self.log.judge(entry.key, &entry.tags, entry.position);
+        if judged.0 != Verdict::Unknown {
+            return Ok(judged);
+        }
+        self.catch_up_with(entry.position).await?;
+        Ok(self.log.judge(entry.key, &entry.tags, entry.position))
     }
 
     /// An entry, which may be away by itself, and where the log stands.
