@@ -60,7 +60,7 @@ struct ConfigArgs {
 struct Remote {
     /// The companion's URL [default: where the settings make it listen].
     #[arg(long, value_name = "URL", env = "SLIPSTREAM_URL")]
-    url: Option<String>,
+    companion: Option<String>,
     /// The companion's token, if it has one [default: that of the settings].
     #[arg(long, env = "SLIPSTREAM_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -76,12 +76,12 @@ impl ConfigArgs {
 
 impl Remote {
     fn client(&self) -> anyhow::Result<Client> {
-        if let (Some(url), Some(token)) = (&self.url, &self.token) {
+        if let (Some(url), Some(token)) = (&self.companion, &self.token) {
             return Client::new(url, token);
         }
         let config = self.config.load()?;
         let token = self.token.as_deref().unwrap_or_else(|| config.token.reveal());
-        match &self.url {
+        match &self.companion {
             Some(url) => Client::new(url, token),
             None => Client::new(&config.local_url(), token),
         }

@@ -93,7 +93,7 @@ impl Followers {
         let mut confirmations = self.confirmations.subscribe();
         let mut waiting = self.lease_holders();
         let give_up = Instant::now() + self.lease * PATIENCE_LEASES;
-        let mut ack = InvalidationAck { position, confirmed: 0, expired: 0 };
+        let mut ack = InvalidationAck { position, confirmed: 0, expired: 0, met: 0, met_at_least: false };
         while let Some(next_expiry) = self.settle(&mut waiting, &mut ack, current()) {
             if Instant::now() >= give_up {
                 tracing::warn!(followers = ?waiting, %position, "followers go on polling and never confirm");

@@ -3,11 +3,12 @@
 mod access;
 mod answer;
 mod invalidations;
+mod leases;
 mod operations;
 mod responses;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -18,8 +19,9 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::followers::Followers;
-use crate::metrics::Metrics;
-use crate::store::Store;
+use crate::metrics::{Metrics, Outcome};
+use crate::store::{Lookup, Store, Unavailable};
+use crate::waits::Waits;
 use answer::failure;
 
 /// What every handler works with.
@@ -28,6 +30,7 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
+    pub(crate) waits: Waits,
     max_entry_bytes: usize,
     max_ttl: Duration,
     stopping: watch::Receiver<bool>,
@@ -46,11 +49,21 @@ impl Service {
             metrics: Metrics::new(store.name())?,
             store,
             followers: Followers::new(config.lease()),
+            waits: Waits::default(),
             max_entry_bytes: config.cache.max_entry_bytes,
             max_ttl: config.max_ttl(),
             stopping,
             token: config.token.reveal().to_owned(),
         })
+    }
+
+    /// What is stored under a full key.
+    pub(crate) async fn look_up(&self, key: &str) -> Result<Lookup, Unavailable> {
+        let start = Instant::now();
+        let lookup = self.store.lookup(key).await;
+        let outcome = lookup.as_ref().map_or(Outcome::Error, Lookup::outcome);
+        self.metrics.lookup.record(outcome, start.elapsed());
+        lookup
     }
 }
 
@@ -59,6 +72,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     let check = middleware::from_fn_with_state(Arc::clone(&service), access::check);
     Router::new()
         .route(names::RESPONSES_PATH, get(responses::lookup).put(responses::store))
+        .route(names::LEASES_PATH, post(leases::take).delete(leases::release))
         .route(names::INVALIDATIONS_PATH, post(invalidations::invalidate).get(invalidations::poll))
         .route(names::STATS_PATH, get(operations::stats))
         .route_layer(check)

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use cache_protocol::LogPage;
-use invalidation::{Gap, InvalidationSet, Position, Record, Target, Verdict};
+use invalidation::{Gap, InvalidationSet, Position, Record, Verdict};
 use tokio::sync::watch;
+
+use crate::store::Purge;
 
 /// The most bytes of records that one page carries, roughly as JSON; a follower further behind gets the rest with its
 /// next poll.
@@ -52,12 +54,12 @@ impl InvalidationLog {
         (known.set.judge(key, tags, at), known.set.position())
     }
 
-    /// Adds records for these targets at the log's end; the position after the last.
-    pub(crate) fn append(&self, targets: Vec<Target>) -> Result<Position, Gap> {
+    /// Adds a purge's records at the log's end; the position after the last.
+    pub(crate) fn append(&self, purge: &Purge) -> Result<Position, Gap> {
         let mut known = self.write();
-        for target in targets {
+        for target in &purge.targets {
             let seq = known.set.position().seq.saturating_add(1);
-            self.apply_one(&mut known, Record { seq, target })?;
+            self.apply_one(&mut known, Record { seq, target: target.clone(), soft: purge.soft })?;
         }
         Ok(self.publish(&known))
     }
@@ -139,6 +141,7 @@ impl InvalidationLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use invalidation::Target;
 
     const EPOCH: u64 = 3;
 
@@ -148,7 +151,8 @@ mod tests {
 
     fn log(tags: &[&str]) -> InvalidationLog {
         let log = InvalidationLog::new(at(10), 3);
-        log.append(tags.iter().map(|tag| Target::Tag((*tag).to_owned())).collect()).unwrap();
+        let targets = tags.iter().map(|tag| Target::Tag((*tag).to_owned())).collect();
+        log.append(&Purge { targets, soft: false }).unwrap();
         log
     }
 
@@ -185,7 +189,7 @@ mod tests {
         let log = log(&["a"]);
         let mut changes = log.subscribe();
         let next = Position { epoch: EPOCH + 1, seq: 20 };
-        let record = Record { seq: 21, target: Target::All };
+        let record = Record { seq: 21, target: Target::All, soft: false };
         assert_eq!(log.restart(next, vec![record]).unwrap().seq, 21);
         assert!(changes.has_changed().unwrap());
         assert_eq!(changes.borrow_and_update().epoch, EPOCH + 1);

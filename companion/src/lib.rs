@@ -2,10 +2,14 @@
 
 pub mod cli;
 pub mod client;
+mod clock;
 pub mod config;
 mod followers;
 mod http;
 mod invalidation_log;
 mod metrics;
+mod random;
 pub mod server;
 mod store;
+mod url;
+mod waits;

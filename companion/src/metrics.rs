@@ -8,6 +8,8 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::store::Claim;
+
 /// Upper bounds of the histograms' buckets, in seconds: a lookup takes some microseconds in memory, and hundreds over
 /// a network; an acknowledgement takes up to a lease.
 const SECONDS: [f64; 16] = [
@@ -15,11 +17,16 @@ const SECONDS: [f64; 16] = [
     0.25, 0.5, 1.0,
 ];
 
+/// The kinds of records.
+const KINDS: [&str; 5] = ["key", "tag", "prefix", "glob", "all"];
+
 /// How an operation on the store went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// A lookup found a valid entry.
     Hit,
+    /// A lookup found an entry that a soft invalidation has hit.
+    Stale,
     /// A lookup found nothing.
     Miss,
     /// A lookup found an entry that was invalidated.
@@ -36,10 +43,49 @@ pub(crate) enum Outcome {
     Error,
 }
 
+/// What became of a wish to fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeaseOutcome {
+    /// It got the lease.
+    Lead,
+    /// Another had it.
+    Wait,
+    /// There was none to get, or waiting for it took too long.
+    Pass,
+    /// A lease that others waited for ended without a store: it ran out, or was released at another companion.
+    Expired,
+    /// The store did not answer.
+    Error,
+}
+
+impl LeaseOutcome {
+    const ALL: [Self; 5] = [Self::Lead, Self::Wait, Self::Pass, Self::Expired, Self::Error];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Lead => "lead",
+            Self::Wait => "wait",
+            Self::Pass => "pass",
+            Self::Expired => "expired",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl From<Claim> for LeaseOutcome {
+    fn from(claim: Claim) -> Self {
+        match claim {
+            Claim::Lead(_) => Self::Lead,
+            Claim::Wait => Self::Wait,
+            Claim::Pass => Self::Pass,
+        }
+    }
+}
+
 /// One operation on the store: how often it had each outcome, and how long it took.
 #[derive(Debug)]
 pub(crate) struct Operation {
-    outcomes: [(Outcome, IntCounter); 8],
+    outcomes: [(Outcome, IntCounter); 9],
     duration: Histogram,
 }
 
@@ -73,6 +119,8 @@ pub(crate) struct Metrics {
     /// Records appended to the log.
     pub(crate) invalidate: Operation,
     invalidations: IntCounterVec,
+    leases: IntCounterVec,
+    lease_waiters: IntGauge,
     followers: IntGauge,
     log_position: IntGauge,
     ack_duration: Histogram,
@@ -100,6 +148,12 @@ impl Metrics {
             ),
             &["kind"],
         )?;
+        let leases = IntCounterVec::new(
+            Opts::new("slipstream_leases_total", "Wishes to fetch what others may wait for, by outcome."),
+            &["outcome"],
+        )?;
+        let lease_waiters =
+            IntGauge::new("slipstream_lease_waiters", "Requests that wait for what another fetches.")?;
         let followers = IntGauge::new("slipstream_followers", "Followers of the log that hold a lease.")?;
         let log_position = IntGauge::new(
             "slipstream_log_position",
@@ -117,12 +171,17 @@ impl Metrics {
         registry.register(Box::new(operations.clone()))?;
         registry.register(Box::new(durations.clone()))?;
         registry.register(Box::new(invalidations.clone()))?;
+        registry.register(Box::new(leases.clone()))?;
+        registry.register(Box::new(lease_waiters.clone()))?;
         registry.register(Box::new(followers.clone()))?;
         registry.register(Box::new(log_position.clone()))?;
         registry.register(Box::new(ack_duration.clone()))?;
         registry.register(Box::new(build))?;
-        for kind in ["key", "tag", "prefix", "all"] {
+        for kind in KINDS {
             invalidations.get_metric_with_label_values(&[kind])?;
+        }
+        for outcome in LeaseOutcome::ALL {
+            leases.get_metric_with_label_values(&[outcome.label()])?;
         }
         let operation = |name: &str| operation(&operations, &durations, store, name);
         Ok(Self {
@@ -131,6 +190,8 @@ impl Metrics {
             invalidate: operation("invalidate")?,
             registry,
             invalidations,
+            leases,
+            lease_waiters,
             followers,
             log_position,
             ack_duration,
@@ -144,10 +205,12 @@ impl Metrics {
 
     /// How many records were appended by this companion.
     pub(crate) fn invalidations(&self) -> u64 {
-        ["key", "tag", "prefix", "all"]
-            .iter()
-            .map(|kind| self.invalidations.with_label_values(&[kind]).get())
-            .sum()
+        KINDS.iter().map(|kind| self.invalidations.with_label_values(&[kind]).get()).sum()
+    }
+
+    /// One more wish to fetch came to this.
+    pub(crate) fn lease(&self, outcome: LeaseOutcome) {
+        self.leases.with_label_values(&[outcome.label()]).inc();
     }
 
     /// An invalidation was acknowledged after this time.
@@ -156,8 +219,14 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format; the gauges as they are given.
-    pub(crate) fn render(&self, followers: usize, log_position: u64) -> Result<Vec<u8>, prometheus::Error> {
+    pub(crate) fn render(
+        &self,
+        followers: usize,
+        waiters: usize,
+        log_position: u64,
+    ) -> Result<Vec<u8>, prometheus::Error> {
         self.followers.set(i64::try_from(followers).unwrap_or(i64::MAX));
+        self.lease_waiters.set(i64::try_from(waiters).unwrap_or(i64::MAX));
         self.log_position.set(i64::try_from(log_position).unwrap_or(i64::MAX));
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -178,6 +247,7 @@ fn operation(
     Ok(Operation {
         outcomes: [
             counter(Outcome::Hit, "hit")?,
+            counter(Outcome::Stale, "stale")?,
             counter(Outcome::Miss, "miss")?,
             counter(Outcome::Invalidated, "invalidated")?,
             counter(Outcome::Damaged, "damaged")?,

@@ -1,7 +1,9 @@
 //! Where responses and the log of invalidations are kept: in this process, or in Redis.
 
 mod embedded;
-mod epoch;
+mod leases;
+mod local_leases;
+mod reach;
 mod redis;
 
 use std::fmt;
@@ -12,10 +14,16 @@ use cache_protocol::{LogPage, Summary};
 use invalidation::{Position, Target};
 use tokio::sync::watch;
 
+use crate::clock;
 use crate::config::Config;
 use crate::metrics::Outcome;
 use embedded::EmbeddedStore;
+pub(crate) use leases::{Claim, LeaseId, LeaseState};
+pub(crate) use reach::Met;
 use redis::RedisStore;
+
+/// How long the entries that a purge hit are counted; its acknowledgement may wait for that.
+const COUNTING: Duration = Duration::from_millis(50);
 
 /// Where responses and the log of invalidations are kept.
 #[derive(Debug)]
@@ -27,12 +35,25 @@ pub(crate) enum Store {
 }
 
 /// What a lookup found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lookup {
     /// Where the log stood: what a store after this lookup must carry.
     pub(crate) position: Position,
-    /// The envelope, or why there is none.
-    pub(crate) found: Result<Bytes, NotFound>,
+    /// What is stored, or why there is nothing to serve.
+    pub(crate) found: Result<Found, NotFound>,
+}
+
+/// A stored entry that no hard record hits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The entry's envelope.
+    pub(crate) envelope: Bytes,
+    /// A soft record hits it.
+    pub(crate) is_stale: bool,
+    /// When it stops being fresh by its own times, in Unix milliseconds.
+    pub(crate) fresh_until_ms: u64,
+    /// What tells it from others under the same key.
+    pub(crate) checksum: u64,
 }
 
 /// Why a lookup found nothing that may be served.
@@ -49,16 +70,31 @@ pub(crate) enum NotFound {
 }
 
 impl Lookup {
+    /// What may be served fresh.
+    pub(crate) fn fresh(&self) -> Option<&Found> {
+        self.found.as_ref().ok().filter(|found| !found.is_stale && clock::now_ms() < found.fresh_until_ms)
+    }
+
     /// How to count this lookup.
     pub(crate) fn outcome(&self) -> Outcome {
-        match self.found {
-            Ok(_) => Outcome::Hit,
+        match &self.found {
+            Ok(Found { is_stale: false, .. }) => Outcome::Hit,
+            Ok(Found { is_stale: true, .. }) => Outcome::Stale,
             Err(NotFound::Absent) => Outcome::Miss,
             Err(NotFound::Invalidated) => Outcome::Invalidated,
             Err(NotFound::Damaged) => Outcome::Damaged,
             Err(NotFound::Away) => Outcome::Error,
         }
     }
+}
+
+/// What to invalidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Purge {
+    /// What it hits; a record for each.
+    pub(crate) targets: Vec<Target>,
+    /// What it hits becomes stale instead of invalid.
+    pub(crate) soft: bool,
 }
 
 /// What to store.
@@ -140,10 +176,51 @@ impl Store {
     }
 
     /// Appends a record for each target; the log here has reached the position that is returned.
-    pub(crate) async fn invalidate(&self, targets: Vec<Target>) -> Result<Position, Unavailable> {
+    pub(crate) async fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
         match self {
-            Self::Embedded(store) => store.invalidate(targets),
-            Self::Redis(store) => store.invalidate(&targets).await,
+            Self::Embedded(store) => store.invalidate(purge),
+            Self::Redis(store) => store.invalidate(purge).await,
+        }
+    }
+
+    /// Counts the entries that a purge hit whose last record is at `recorded`, and removes them by and by if it was a hard
+    /// one. The purge holds without it.
+    pub(crate) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
+        match self {
+            Self::Embedded(store) => store.count_met(purge, recorded).await,
+            Self::Redis(store) => store.count_met(purge, recorded).await,
+        }
+    }
+
+    /// Takes the lease of a full key if it is free.
+    pub(crate) async fn claim(&self, key: &str, lease: Duration) -> Result<Claim, Unavailable> {
+        match self {
+            Self::Embedded(store) => Ok(store.leases().claim(key, lease)),
+            Self::Redis(store) => store.claim(key, lease).await,
+        }
+    }
+
+    /// Releases the lease of a full key, if it is this one; for the time `pass` nobody gets it then.
+    pub(crate) async fn release(
+        &self,
+        key: &str,
+        lease: LeaseId,
+        pass: Option<Duration>,
+    ) -> Result<(), Unavailable> {
+        match self {
+            Self::Embedded(store) => {
+                store.leases().release(key, lease, pass);
+                Ok(())
+            }
+            Self::Redis(store) => store.release(key, lease, pass).await,
+        }
+    }
+
+    /// Who holds the lease of a full key, and when to look again.
+    pub(crate) async fn lease(&self, key: &str) -> Result<(LeaseState, Duration), Unavailable> {
+        match self {
+            Self::Embedded(store) => Ok(store.leases().state(key)),
+            Self::Redis(store) => Ok((store.lease(key).await?, redis::LEASE_POLL)),
         }
     }
 

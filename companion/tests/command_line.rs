@@ -143,19 +143,31 @@ fn logs_are_json_if_asked() {
 fn purge_and_stats_talk_to_a_running_companion() {
     let serving = Serving::start("text");
     let url = format!("http://{}", serving.address);
-    let purge =
-        run(&["purge", "--url", &url, "--tag", "items", "--key", "GET a.example/", "--prefix", "GET b"]);
+    let purge = run(&[
+        "purge",
+        "--companion",
+        &url,
+        "--tag",
+        "items",
+        "--key",
+        "GET a.example/",
+        "--prefix",
+        "GET b",
+    ]);
     assert_eq!((purge.0, purge.2.as_str()), (0, ""));
     assert!(
-        purge.1.starts_with("purged at ")
+        purge.1.starts_with("purged 0 entries at ")
             && purge.1.ends_with(":3: 0 followers confirmed, 0 leases ran out\n"),
         "{purge:?}"
     );
-    let (status, text, _) = run(&["stats", "--url", &url]);
+    let purge =
+        run(&["purge", "--companion", &url, "--soft", "--url", "https://a/x", "--glob", "GET a/*.png"]);
+    assert!(purge.0 == 0 && purge.1.contains(":5: "), "{purge:?}");
+    let (status, text, _) = run(&["stats", "--companion", &url]);
     let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((status, stats.get("invalidations").and_then(serde_json::Value::as_u64)), (0, Some(3)));
+    assert_eq!((status, stats.get("invalidations").and_then(serde_json::Value::as_u64)), (0, Some(5)));
 
-    let (status, _, error) = run(&["purge", "--url", &url, "--key", "GET a.example/#gzip"]);
+    let (status, _, error) = run(&["purge", "--companion", &url, "--key", "GET a.example/#gzip"]);
     assert!(
         status == 1 && error.contains("not purged: \"GET a.example/#gzip\" is no primary key"),
         "{error}"
@@ -170,8 +182,8 @@ fn mistakes_on_the_command_line_are_explained() {
         (&["purge"][..], 2, "required arguments"),
         (&["purge", "--everything"], 2, "unexpected argument '--everything'"),
         (&["serve", "--config", "/nowhere/x.toml"], 2, "cannot read /nowhere/x.toml"),
-        (&["stats", "--url", "localhost:1"], 1, "expected http://HOST:PORT"),
-        (&["stats", "--url", &nobody], 1, "no answer from http://127.0.0.1"),
+        (&["stats", "--companion", "localhost:1"], 1, "expected http://HOST:PORT"),
+        (&["stats", "--companion", &nobody], 1, "no answer from http://127.0.0.1"),
         (&[], 2, "Usage: slipstream <COMMAND>"),
     ] {
         let (code, _, error) = run(arguments);

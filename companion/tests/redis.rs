@@ -12,6 +12,7 @@ use hyper::Method;
 use redis::Value;
 
 const KEY: &str = "GET shop.example/api/items#gzip";
+const UNRELATED: &str = "GET shop.example/unrelated#gzip";
 const OTHER: &str = "GET shop.example/api/stats#gzip";
 const SOON: Duration = Duration::from_secs(5);
 
@@ -117,6 +118,77 @@ async fn late_stores_race_purges_of_another_companion() {
         let envelope = entry(KEY, position, &["t"]).encode();
         let (_, _) = tokio::join!(one.purge(r#"{"tags":["t"]}"#), two.put(KEY, "60000", envelope));
         assert!(!one.has(KEY).await && !two.has(KEY).await, "round {round}");
+    }
+    for (kind, value) in [
+        ("tags", "t"),
+        ("keys", "GET shop.example/api/items"),
+        ("keys", "GET shop.example/whole/path?q=/1"),
+        ("keys", "GET other.example/any/host?q=/1"),
+        ("prefixes", "GET shop.example/api/"),
+        ("globs", "GET *example/*/items"),
+    ] {
+        let (position, _) = two.lookup(KEY).await;
+        one.purge(&format!(r#"{{"soft":true,"{kind}":["{value}"]}}"#)).await;
+        let tags = ["t", "path:shop.example/whole/path", "path:*/any/host"];
+        let late = two.put(KEY, "60000", entry(KEY, position, &tags).encode()).await;
+        assert_eq!(late.status(), 409, "a soft purge by {kind}");
+        let unharmed = entry(UNRELATED, position, &["u"]).encode();
+        let stored = two.put(UNRELATED, "60000", unharmed).await;
+        assert_eq!(stored.status(), 204, "a soft purge by {kind}");
+    }
+}
+
+/// The script matches patterns as the crate does, which its own tests compare with a model.
+#[tokio::test]
+async fn the_script_matches_patterns_as_the_crate_does() {
+    use invalidation::{InvalidationSet, Position, Record, Target};
+    let redis = Redis::start(&[]);
+    let script = concat!(
+        include_str!("../src/store/redis/hits.lua"),
+        "return hits('soft-' .. ARGV[1], ARGV[2], {full_key = ARGV[3], primary_key = ARGV[3], tags = {}}) and 1 or 0"
+    );
+    let words = |letters: &[&str], length: usize| {
+        let mut words = vec![String::new()];
+        for _ in 0..length {
+            let longer =
+                words.iter().flat_map(|word| letters.iter().map(move |letter| format!("{word}{letter}")));
+            words = longer.collect();
+        }
+        words
+    };
+    let patterns: Vec<String> = (0..5).flat_map(|length| words(&["a", "b", "*"], length)).collect();
+    let texts: Vec<String> = (0..4).flat_map(|length| words(&["a", "b"], length)).collect();
+    let client = redis::Client::open(("127.0.0.1", redis.port)).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    for pattern in &patterns {
+        let mut set = InvalidationSet::new(Position { epoch: 1, seq: 0 }, 1);
+        set.apply(Record { seq: 1, target: Target::Glob(pattern.clone()), soft: false }).unwrap();
+        let mut pipeline = redis::pipe();
+        for text in &texts {
+            pipeline.cmd("EVAL").arg(script).arg(0).arg("glob").arg(pattern).arg(text);
+        }
+        let matched: Vec<bool> = pipeline.query(&mut connection).unwrap();
+        for (text, matched) in texts.iter().zip(matched) {
+            let expected = !set.admits::<&str>(text, &[], Position { epoch: 1, seq: 0 });
+            assert_eq!(matched, expected, "{pattern:?} {text:?}");
+        }
+    }
+}
+
+/// What a later version records, this one does not know, neither this process nor the script.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_a_later_version_hits_everything() {
+    let redis = Redis::start(&[]);
+    let companion = Companion::on(&redis).await;
+    for kind in ["orbit", "soft-orbit"] {
+        let (early, _) = companion.lookup(OTHER).await;
+        companion.fill(KEY, &[]).await;
+        let next = (early.seq + 1).to_string();
+        redis.command(&["XADD", "{slipstream}:log", &format!("{next}-0"), "kind", kind, "value", "x"]);
+        redis.command(&["SET", "{slipstream}:head", &next]);
+        let late = companion.put(OTHER, "60000", entry(OTHER, early, &[]).encode()).await;
+        assert_eq!(late.status(), 409, "{kind}");
+        assert!(!companion.has(KEY).await, "{kind}");
     }
 }
 
@@ -305,7 +377,9 @@ async fn database_password_and_prefix_are_used() {
     let mut connection = client.get_connection().unwrap();
     let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
     keys.sort();
-    assert_eq!(keys, [&format!("mine:response:{{}}{KEY}"), "{mine}:epoch", "{mine}:head"]);
-    let ttl: i64 = redis::cmd("PTTL").arg(format!("mine:response:{{}}{KEY}")).query(&mut connection).unwrap();
+    let response = format!("mine:response:{{}}{KEY}");
+    let index = "mine:index:key:{}GET shop.example/api/items";
+    assert_eq!(keys, [index, &response, "{mine}:epoch", "{mine}:head"]);
+    let ttl: i64 = redis::cmd("PTTL").arg(response).query(&mut connection).unwrap();
     assert!((50_000..=60_000).contains(&ttl), "{ttl}");
 }

@@ -238,11 +238,15 @@ fn the_purge_command_purges_both_levels() {
             wait_for("the second Envoy to have it", || is_hit(&get_second(path)));
         }
         let mut command = Command::new(artifacts::companion().unwrap());
-        let output =
-            command.arg("purge").args(&what).args(["--url", &proxy.companion.url("")]).output().unwrap();
+        let output = command
+            .arg("purge")
+            .args(&what)
+            .args(["--companion", &proxy.companion.url("")])
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{what:?}: {output:?}");
-        assert!(said.starts_with("purged at ") && said.contains("4 followers confirmed, 0 leases"), "{said}");
+        assert!(said.starts_with("purged ") && said.contains("4 followers confirmed, 0 leases"), "{said}");
         for path in paths {
             let is_purged = purged.contains(&path);
             let first = if is_purged { miss(get_second(path)) } else { hit(get_second(path)) };

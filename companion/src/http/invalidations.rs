@@ -16,7 +16,8 @@ use serde::Deserialize;
 use super::Service;
 use super::answer::{failure, json, read_body, unavailable};
 use crate::metrics::Outcome;
-use crate::store::Unavailable;
+use crate::store::{Purge, Unavailable};
+use crate::url;
 
 /// The largest body of an invalidation, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -24,12 +25,12 @@ const MAX_REQUEST_BYTES: usize = 1 << 20;
 const MAX_FOLLOWER_BYTES: usize = 128;
 
 pub(super) async fn invalidate(State(service): State<Arc<Service>>, body: Body) -> Response {
-    let targets = match read_targets(body).await {
-        Ok(targets) => targets,
+    let purge = match read_purge(body).await {
+        Ok(purge) => purge,
         Err(answer) => return answer,
     };
     // In a task of its own: what was begun must not be given up because a client went away.
-    let work = tokio::spawn(async move { record_and_wait(&service, targets).await });
+    let work = tokio::spawn(async move { record_and_wait(&service, purge).await });
     match work.await {
         Ok(Ok(ack)) => json(StatusCode::OK, &ack),
         Ok(Err(error)) => unavailable(&error),
@@ -37,25 +38,35 @@ pub(super) async fn invalidate(State(service): State<Arc<Service>>, body: Body) 
     }
 }
 
-async fn record_and_wait(service: &Service, targets: Vec<Target>) -> Result<InvalidationAck, Unavailable> {
+async fn record_and_wait(service: &Service, purge: Purge) -> Result<InvalidationAck, Unavailable> {
     let start = Instant::now();
-    let recorded = service.store.invalidate(targets.clone()).await;
+    let recorded = service.store.invalidate(&purge).await;
     let outcome = if recorded.is_ok() { Outcome::Recorded } else { Outcome::Error };
     service.metrics.invalidate.record(outcome, start.elapsed());
     let position = recorded?;
-    targets.iter().for_each(|target| service.metrics.invalidated(target));
-    let ack = service.followers.acknowledge(position, || service.store.position()).await;
+    purge.targets.iter().for_each(|target| service.metrics.invalidated(target));
+    let (mut ack, met) = tokio::join!(
+        service.followers.acknowledge(position, || service.store.position()),
+        service.store.count_met(&purge, position),
+    );
+    (ack.met, ack.met_at_least) = (met.entries, met.at_least);
     service.metrics.acknowledged(start.elapsed());
     Ok(ack)
 }
 
-async fn read_targets(body: Body) -> Result<Vec<Target>, Response> {
+async fn read_purge(body: Body) -> Result<Purge, Response> {
     let bad = |error: String| failure(StatusCode::BAD_REQUEST, error);
     let body = read_body(body, MAX_REQUEST_BYTES).await?;
-    let request: InvalidationRequest =
+    let mut request: InvalidationRequest =
         serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
     if request.is_empty() {
-        return Err(bad("nothing to invalidate: expected keys, tags, prefixes or all".to_owned()));
+        return Err(bad(
+            "nothing to invalidate: expected keys, tags, prefixes, globs, urls or all".to_owned()
+        ));
+    }
+    let soft = request.soft;
+    for url in std::mem::take(&mut request.urls) {
+        request.keys.push(url::primary_key(&url).map_err(|error| bad(error.to_string()))?);
     }
     let targets = request.into_targets();
     for target in &targets {
@@ -66,11 +77,12 @@ async fn read_targets(body: Body) -> Result<Vec<Target>, Response> {
                 value.len()
             )));
         }
-        if matches!(target, Target::Key(key) if key.contains('#')) {
-            return Err(bad(format!("{value:?} is no primary key: expected no '#'; a prefix may hold one")));
+        if matches!(target, Target::Key(_) | Target::Glob(_)) && value.contains('#') {
+            let what = if kind == "glob" { "pattern of primary keys" } else { "primary key" };
+            return Err(bad(format!("{value:?} is no {what}: expected no '#'; a prefix may hold one")));
         }
     }
-    Ok(targets)
+    Ok(Purge { targets, soft })
 }
 
 /// The long poll's parameters.

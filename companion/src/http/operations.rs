@@ -16,6 +16,8 @@ use crate::metrics::Outcome;
 struct Stats {
     store: &'static str,
     hits: u64,
+    /// Hit by a soft invalidation.
+    stale: u64,
     misses: u64,
     stores: u64,
     refusals: u64,
@@ -38,6 +40,7 @@ pub(super) async fn stats(State(service): State<Arc<Service>>) -> Response {
         &Stats {
             store: store.name(),
             hits: metrics.lookup.count(Outcome::Hit),
+            stale: metrics.lookup.count(Outcome::Stale),
             misses: missed.into_iter().map(|outcome| metrics.lookup.count(outcome)).sum(),
             stores: metrics.store.count(Outcome::Stored),
             refusals: metrics.store.count(Outcome::Refused),
@@ -63,7 +66,8 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 }
 
 pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
-    match service.metrics.render(service.followers.count(), service.store.position().seq) {
+    let Service { store, metrics, followers, waits, .. } = &*service;
+    match metrics.render(followers.count(), waits.count(), store.position().seq) {
         Ok(text) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
         }

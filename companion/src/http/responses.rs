@@ -1,5 +1,6 @@
 //! Looking responses up and storing them.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,35 +9,56 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cache_protocol::{names, summary};
-use invalidation::Position;
 
 use super::Service;
 use super::answer::{failure, read_body, required, unavailable};
+use super::leases::Question;
 use crate::metrics::Outcome;
-use crate::store::{NewEntry, Stored};
+use crate::store::{Claim, Found, LeaseId, NewEntry, Stored};
 
 const POSITION: HeaderName = HeaderName::from_static(names::POSITION_HEADER);
+const STALE: HeaderName = HeaderName::from_static(names::STALE_HEADER);
+const FETCH: HeaderName = HeaderName::from_static(names::FETCH_HEADER);
+const LEASE: HeaderName = HeaderName::from_static(names::LEASE_HEADER);
 const ENVELOPE: HeaderValue = HeaderValue::from_static(names::ENVELOPE_MEDIA_TYPE);
 
 pub(super) async fn lookup(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    let key = match required(&headers, names::KEY_HEADER) {
-        Ok(key) => key,
-        Err(answer) => return answer,
+    match try_lookup(&service, &headers).await {
+        Ok(answer) | Err(answer) => answer,
+    }
+}
+
+async fn try_lookup(service: &Arc<Service>, headers: &HeaderMap) -> Result<Response, Response> {
+    let key = required(headers, names::KEY_HEADER)?;
+    let outcome = match Question::read(headers)? {
+        Some(question) => question.answer(service, key).await,
+        None => service.look_up(key).await.map(|lookup| (lookup, None)),
     };
-    let start = Instant::now();
-    let lookup = service.store.lookup(key).await;
-    let outcome = lookup.as_ref().map_or(Outcome::Error, |lookup| lookup.outcome());
-    service.metrics.lookup.record(outcome, start.elapsed());
-    let lookup = match lookup {
-        Ok(lookup) => lookup,
-        Err(error) => return unavailable(&error),
-    };
+    let (lookup, claim) = outcome.map_err(|error| unavailable(&error))?;
     let mut answer = match lookup.found {
-        Ok(envelope) => ([(header::CONTENT_TYPE, ENVELOPE)], envelope).into_response(),
+        Ok(Found { envelope, is_stale, .. }) => {
+            let mut answer = ([(header::CONTENT_TYPE, ENVELOPE)], envelope).into_response();
+            if is_stale {
+                answer.headers_mut().insert(STALE, HeaderValue::from_static("1"));
+            }
+            answer
+        }
         Err(_) => failure(StatusCode::NOT_FOUND, "nothing is stored under this key"),
     };
-    answer.headers_mut().insert(POSITION, position_value(lookup.position));
-    answer
+    answer.headers_mut().insert(POSITION, visible(&lookup.position));
+    if let Some(claim) = claim {
+        service.metrics.lease(claim.into());
+        let fetch = match claim {
+            Claim::Lead(lease) => {
+                answer.headers_mut().insert(LEASE, visible(&lease));
+                names::FETCH_LEAD
+            }
+            Claim::Wait => names::FETCH_WAIT,
+            Claim::Pass => names::FETCH_PASS,
+        };
+        answer.headers_mut().insert(FETCH, HeaderValue::from_static(fetch));
+    }
+    Ok(answer)
 }
 
 pub(super) async fn store(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
@@ -75,10 +97,15 @@ async fn try_store(service: &Service, headers: &HeaderMap, body: Body) -> Result
         Err(error) => (Outcome::Error, unavailable(&error)),
     };
     service.metrics.store.record(outcome, start.elapsed());
+    let lease = headers.get(LEASE).and_then(|lease| lease.to_str().ok()).and_then(LeaseId::read);
+    match lease {
+        Some(lease) => service.release(key, lease, None).await,
+        None => service.waits.stir(key),
+    }
     Ok(answer)
 }
 
-fn position_value(position: Position) -> HeaderValue {
+fn visible(value: &impl Display) -> HeaderValue {
     // Digits and a colon always make a header's value.
-    HeaderValue::try_from(position.to_string()).unwrap_or(HeaderValue::from_static(""))
+    HeaderValue::try_from(value.to_string()).unwrap_or(HeaderValue::from_static(""))
 }

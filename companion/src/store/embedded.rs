@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use invalidation::{Position, Target, Verdict};
+use invalidation::{Position, Verdict};
 use moka::Expiry;
 use moka::sync::Cache;
 
-use super::{Lookup, NewEntry, NotFound, Stored, Unavailable, Usage, epoch};
+use super::local_leases::LocalLeases;
+use super::reach::{Met, Reach};
+use super::{COUNTING, Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
+use crate::random;
 
 /// What an entry takes beside its key, tags and envelope: the cache's own bookkeeping, roughly.
 const ENTRY_BYTES: usize = 256;
@@ -21,6 +24,7 @@ const ENTRY_BYTES: usize = 256;
 pub(crate) struct EmbeddedStore {
     entries: Cache<Arc<str>, Arc<Kept>>,
     log: InvalidationLog,
+    leases: LocalLeases,
 }
 
 /// A stored entry; what judges it was read from the envelope when it was stored.
@@ -29,13 +33,15 @@ struct Kept {
     position: Position,
     tags: Box<[Box<str>]>,
     ttl: Duration,
+    fresh_until_ms: u64,
+    checksum: u64,
     envelope: Bytes,
 }
 
 impl EmbeddedStore {
     /// An empty store in a new epoch.
     pub(super) fn new(config: &Config) -> Self {
-        let start = Position { epoch: epoch::fresh(), seq: 0 };
+        let start = Position { epoch: random::number(), seq: 0 };
         Self {
             entries: Cache::builder()
                 .max_capacity(config.embedded.max_bytes)
@@ -43,6 +49,7 @@ impl EmbeddedStore {
                 .expire_after(EachItsOwn)
                 .build(),
             log: InvalidationLog::new(start, config.invalidation.capacity),
+            leases: LocalLeases::default(),
         }
     }
 
@@ -50,13 +57,23 @@ impl EmbeddedStore {
         &self.log
     }
 
+    pub(super) fn leases(&self) -> &LocalLeases {
+        &self.leases
+    }
+
     pub(super) fn lookup(&self, key: &str) -> Lookup {
         let Some(kept) = self.entries.get(key) else {
             return Lookup { position: self.log.position(), found: Err(NotFound::Absent) };
         };
         let (verdict, position) = self.log.judge(key, &kept.tags, kept.position);
-        if verdict == Verdict::Valid {
-            return Lookup { position, found: Ok(kept.envelope.clone()) };
+        if matches!(verdict, Verdict::Valid | Verdict::Stale) {
+            let found = Found {
+                is_stale: verdict == Verdict::Stale,
+                fresh_until_ms: kept.fresh_until_ms,
+                checksum: kept.checksum,
+                envelope: kept.envelope.clone(),
+            };
+            return Lookup { position, found: Ok(found) };
         }
         self.entries.invalidate(key);
         Lookup { position, found: Err(NotFound::Invalidated) }
@@ -67,7 +84,7 @@ impl EmbeddedStore {
         // An invalidation that comes between this and the insertion finds the entry by its position at each lookup.
         match self.log.judge(summary.key, &summary.tags, summary.position).0 {
             Verdict::Valid => {}
-            Verdict::Invalid => {
+            Verdict::Invalid | Verdict::Stale => {
                 return Stored::Refused("an invalidation came in between, or another epoch began");
             }
             Verdict::Unknown => return Stored::Refused("its position lies ahead of the log"),
@@ -76,6 +93,8 @@ impl EmbeddedStore {
             position: summary.position,
             tags: summary.tags.into_iter().map(Box::from).collect(),
             ttl,
+            fresh_until_ms: summary.fresh_until_ms,
+            checksum: summary.checksum,
             envelope,
         };
         self.entries.insert(summary.key.into(), Arc::new(kept));
@@ -84,14 +103,40 @@ impl EmbeddedStore {
         Stored::Yes
     }
 
-    pub(super) fn invalidate(&self, targets: Vec<Target>) -> Result<Position, Unavailable> {
-        self.log.append(targets).map_err(|gap| Unavailable { reason: gap.to_string() })
+    pub(super) fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
+        self.log.append(purge).map_err(|gap| Unavailable { reason: gap.to_string() })
+    }
+
+    /// Counts what a purge hit that was recorded up to `recorded`, and removes it if it was a hard one.
+    pub(super) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
+        let reach = Reach::new(purge, recorded);
+        let (entries, soft) = (self.entries.clone(), purge.soft);
+        let counting = tokio::task::spawn_blocking(move || count_met(&entries, &reach, soft));
+        counting.await.unwrap_or(Met { entries: 0, at_least: true })
     }
 
     pub(super) fn usage(&self) -> Usage {
         self.entries.run_pending_tasks();
         Usage { entries: self.entries.entry_count(), bytes: self.entries.weighted_size() }
     }
+}
+
+fn count_met(entries: &Cache<Arc<str>, Arc<Kept>>, reach: &Reach, soft: bool) -> Met {
+    let end = Instant::now() + COUNTING;
+    let mut met = Met::default();
+    for (key, kept) in entries {
+        if Instant::now() >= end {
+            met.at_least = true;
+            break;
+        }
+        if reach.is_later_than(kept.position) && reach.names(&key, &kept.tags) {
+            met.entries += 1;
+            if !soft {
+                entries.invalidate(&*key);
+            }
+        }
+    }
+    met
 }
 
 impl Kept {
@@ -126,7 +171,8 @@ mod tests {
     use cache_protocol::Summary;
 
     fn store(store: &EmbeddedStore, key: &str, bytes: usize, ttl: Duration) -> Stored {
-        let summary = Summary { key, position: store.log.position(), tags: vec!["t"] };
+        let summary =
+            Summary { key, position: store.log.position(), tags: vec!["t"], fresh_until_ms: 0, checksum: 0 };
         store.store(NewEntry { summary, ttl, envelope: Bytes::from(vec![0; bytes]) })
     }
 

@@ -5,14 +5,17 @@
 //! the same command that reads the entry.
 //!
 //! In a cluster the log is on one node and the entries on all. Then it is two commands at the same time, and an entry is
-//! stored without a script that looks at the log: each lookup judges it by the log anyway.
+//! stored without a script that looks at the log: each lookup judges it by the log anyway. Its indexes, which only count
+//! and remove, follow by themselves.
 
 mod cluster;
 mod connection;
 mod dial;
 mod discovery;
 mod keys;
+mod leases;
 mod link;
+mod purged;
 mod refusal;
 mod scripts;
 mod sentinels;
@@ -23,14 +26,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_protocol::{Summary, summary};
-use invalidation::{Position, Record, Target, Verdict, primary_key};
+use invalidation::{Position, Record, Verdict, primary_key};
 use tokio::sync::{Mutex, Notify};
 
-use super::{Lookup, NewEntry, NotFound, Stored, Unavailable, epoch};
+use super::reach::{Met, Reach};
+use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
-use connection::Connection;
+use crate::random;
+use connection::{Connection, Request};
 use keys::Keys;
+pub(super) use leases::LEASE_POLL;
 use link::{Link, Links};
 use scripts::{LogState, Scripts};
 
@@ -60,7 +66,7 @@ pub(crate) struct RedisStore {
 impl RedisStore {
     /// A store that is not connected yet; [`follow`](Self::follow) connects it.
     pub(super) fn open(config: &Config) -> Result<Self, Unavailable> {
-        let nowhere = Position { epoch: epoch::fresh(), seq: 0 };
+        let nowhere = Position { epoch: random::number(), seq: 0 };
         let keys = Keys::new(&config.redis.key_prefix);
         Ok(Self {
             links: Links::new(&config.redis, &keys.log)?,
@@ -112,8 +118,14 @@ impl RedisStore {
         };
         let (position, why) = match summary(&envelope).ok().filter(|summary| summary.key == key) {
             Some(summary) => match self.judge(&summary).await? {
-                (Verdict::Valid, position) => {
-                    return Ok(Lookup { position, found: Ok(Bytes::from(envelope)) });
+                (verdict @ (Verdict::Valid | Verdict::Stale), position) => {
+                    let found = Found {
+                        is_stale: verdict == Verdict::Stale,
+                        fresh_until_ms: summary.fresh_until_ms,
+                        checksum: summary.checksum,
+                        envelope: Bytes::from(envelope),
+                    };
+                    return Ok(Lookup { position, found: Ok(found) });
                 }
                 (Verdict::Invalid | Verdict::Unknown, position) => (position, NotFound::Invalidated),
             },
@@ -142,7 +154,7 @@ impl RedisStore {
         if link.spreads() {
             let mut command = redis::cmd("GET");
             command.arg(response);
-            let entry = self.links.run_at(link, response, &command);
+            let entry = self.run_at(link, response, &command);
             let (entry, state) = tokio::join!(entry, self.log_state(link));
             return Ok((entry, state?));
         }
@@ -173,7 +185,7 @@ impl RedisStore {
         let valid_up_to = match verdict {
             Verdict::Valid => position,
             Verdict::Unknown => summary.position,
-            Verdict::Invalid => {
+            Verdict::Invalid | Verdict::Stale => {
                 return Ok(Stored::Refused("an invalidation came in between, or another epoch began"));
             }
         };
@@ -182,7 +194,10 @@ impl RedisStore {
             .key(&self.keys.epoch)
             .key(&self.keys.head)
             .key(&self.keys.log);
-        call.arg(&envelope[..]).arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        for index in self.indexes(&summary) {
+            call.key(index);
+        }
+        call.arg(&envelope[..]).arg(milliseconds(ttl));
         call.arg(scripts::epoch_text(valid_up_to.epoch)).arg(valid_up_to.seq);
         call.arg(summary.key).arg(primary_key(summary.key)).arg(&summary.tags);
         let outcome: String = self.run(&link, async |connection| call.invoke_async(connection).await).await?;
@@ -203,23 +218,44 @@ impl RedisStore {
         self.keep_up(link, before, state).await?;
         match self.log.judge(summary.key, &summary.tags, summary.position).0 {
             Verdict::Valid => {}
-            Verdict::Invalid => {
+            Verdict::Invalid | Verdict::Stale => {
                 return Ok(Stored::Refused("an invalidation came in between, or another epoch began"));
             }
             Verdict::Unknown => return Ok(Stored::Refused("it is from beyond the log")),
         }
         let response = self.keys.response(summary.key);
         let mut command = redis::cmd("SET");
-        command.arg(&response).arg(&envelope[..]);
-        command.arg("PX").arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
-        match self.links.run_at(link, &response, &command).await {
-            Ok(()) => Ok(Stored::Yes),
+        command.arg(&response).arg(&envelope[..]).arg("PX").arg(milliseconds(ttl));
+        match self.run_at(link, &response, &command).await {
+            Ok(()) => {
+                self.index(link, &summary, ttl);
+                Ok(Stored::Yes)
+            }
             Err(_) => Ok(Stored::Refused("the server it belongs to is away")),
         }
     }
 
-    pub(super) async fn invalidate(&self, targets: &[Target]) -> Result<Position, Unavailable> {
-        let recorded = self.append(targets).await;
+    /// Adds an entry that has just been stored apart to its indexes. Nobody waits for it: a purge holds without them.
+    fn index(&self, link: &Link, entry: &Summary<'_>, ttl: Duration) {
+        for index in self.indexes(entry) {
+            let Some(mut connection) = link.at(&index) else { continue };
+            let (script, full_key) = (self.scripts.index.clone(), entry.key.to_owned());
+            tokio::spawn(async move {
+                let mut call = script.key(index);
+                call.arg(full_key).arg(milliseconds(ttl));
+                call.invoke_async::<()>(&mut connection).await
+            });
+        }
+    }
+
+    /// The indexes that name an entry.
+    fn indexes(&self, entry: &Summary<'_>) -> impl Iterator<Item = String> {
+        let of_tags = entry.tags.iter().map(|tag| self.keys.index_of_tag(tag));
+        std::iter::once(self.keys.index_of_key(primary_key(entry.key))).chain(of_tags)
+    }
+
+    pub(super) async fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
+        let recorded = self.append(purge).await;
         if recorded.is_err() {
             self.lost_appends.fetch_add(1, Ordering::SeqCst);
             self.wake.notify_one();
@@ -227,13 +263,20 @@ impl RedisStore {
         recorded
     }
 
-    async fn append(&self, targets: &[Target]) -> Result<Position, Unavailable> {
+    /// Counts what a purge hit that was recorded up to `recorded`, and removes it if it was a hard one.
+    pub(super) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
+        let Ok(link) = self.link() else { return Met { entries: 0, at_least: true } };
+        let reach = Reach::new(purge, recorded);
+        purged::count(link, &self.keys, &self.scripts, purge, &reach).await
+    }
+
+    async fn append(&self, purge: &Purge) -> Result<Position, Unavailable> {
         let link = self.link()?;
         let mut call = self.scripts.append.prepare_invoke();
         call.key(&self.keys.epoch).key(&self.keys.head).key(&self.keys.log);
-        call.arg(scripts::epoch_text(epoch::fresh())).arg(self.capacity);
-        for target in targets {
-            call.arg(target.kind()).arg(target.value().unwrap_or_default());
+        call.arg(scripts::epoch_text(random::number())).arg(self.capacity);
+        for target in &purge.targets {
+            call.arg(scripts::kind(target, purge.soft)).arg(target.value().unwrap_or_default());
         }
         let (epoch, head): (String, String) =
             self.run(&link, async |connection| call.invoke_async(connection).await).await?;
@@ -286,7 +329,7 @@ impl RedisStore {
         let known = self.log.position();
         let mut call = self.scripts.catch_up.prepare_invoke();
         call.key(&self.keys.epoch).key(&self.keys.head).key(&self.keys.log);
-        call.arg(scripts::epoch_text(epoch::fresh())).arg(scripts::epoch_text(known.epoch)).arg(known.seq);
+        call.arg(scripts::epoch_text(random::number())).arg(scripts::epoch_text(known.epoch)).arg(known.seq);
         call.arg(if renew { "renew" } else { "" });
         let answer: Vec<String> =
             self.run(link, async |connection| call.invoke_async(connection).await).await?;
@@ -363,18 +406,36 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Runs a command; one that Redis does not answer ends the connection.
+    /// Runs a command where the log is; one that Redis does not answer ends the connection.
     async fn run<T>(
         &self,
         link: &Link,
         command: impl AsyncFnOnce(&mut Connection) -> redis::RedisResult<T>,
     ) -> Result<T, Unavailable> {
-        let answer = self.links.run(link, command).await;
+        self.noted(link, self.links.run(link, command).await)
+    }
+
+    /// Runs a command where this key is.
+    async fn run_at<T: redis::FromRedisValue + Send>(
+        &self,
+        link: &Link,
+        key: &str,
+        request: &impl Request,
+    ) -> Result<T, Unavailable> {
+        self.noted(link, self.links.run_at(link, key, request).await)
+    }
+
+    /// This answer. If it cost the connection, the next is made at once.
+    fn noted<T>(&self, link: &Link, answer: Result<T, Unavailable>) -> Result<T, Unavailable> {
         if answer.is_err() && self.links.check(link).is_err() {
             self.wake.notify_one();
         }
         answer
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Where a log starts whose records are all there is left.

@@ -9,6 +9,7 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,8 +19,38 @@ use invalidation::Position;
 use slipstream::client::Client;
 use slipstream::config::{Address, Config};
 use slipstream::server::Server;
+use testbed::RedisCluster;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// Shared by the tests of a file, for it takes seconds to form; each has its own prefix.
+static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start().unwrap());
+
+/// A test on each of the stores.
+#[allow(unused_macros, reason = "each test uses its own share")]
+macro_rules! on_all_stores {
+    ($($name:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::common::Companion::start(|_| {}).await).await;
+            })*
+        }
+        mod one_server {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let redis = super::common::Redis::start(&[]);
+                super::$name(super::common::Companion::on(&redis).await).await;
+            })*
+        }
+        mod cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::common::Companion::on_the_cluster(stringify!($name)).await).await;
+            })*
+        }
+    };
+}
 
 /// A companion that runs in the test's own process until it is dropped or stopped.
 pub struct Companion {
@@ -47,6 +78,18 @@ impl Companion {
     /// One whose store is this Redis, once it is ready.
     pub async fn on(redis: &Redis) -> Self {
         let companion = Self::start(|config| redis.configure(config)).await;
+        companion.wait_ready().await;
+        companion
+    }
+
+    /// One whose store is the cluster, as far as its names have this prefix.
+    pub async fn on_the_cluster(prefix: &str) -> Self {
+        let companion = Self::start(|config| {
+            config.redis.cluster_nodes = addresses(&CLUSTER.addresses());
+            config.redis.key_prefix = prefix.to_owned();
+            config.redis.timeout_ms = 2_000;
+        })
+        .await;
         companion.wait_ready().await;
         companion
     }

@@ -10,20 +10,19 @@ pub fn is_conditional(request: &(impl Fields + ?Sized)) -> bool {
     request.contains("if-none-match") || request.contains("if-modified-since")
 }
 
-/// Whether a GET or HEAD is answered with 304, given the ETag and Last-Modified of the fresh 200 stored for it.
+/// Whether a GET or HEAD is answered with 304 in place of the fresh 200 stored for it.
 ///
-/// If-None-Match comes first, and If-Modified-Since counts only without it.
-pub fn not_modified(
-    request: &(impl Fields + ?Sized),
-    etag: Option<&[u8]>,
-    last_modified: Option<&[u8]>,
-) -> bool {
-    match if_none_match(request, etag.and_then(EntityTag::parse)) {
+/// If-None-Match comes first, and If-Modified-Since counts only without it. A response that does not say when it was last
+/// modified was, for all we know, when it was made.
+pub fn not_modified(request: &(impl Fields + ?Sized), stored: &(impl Fields + ?Sized)) -> bool {
+    let etag = stored.first("etag").and_then(EntityTag::parse);
+    match if_none_match(request, etag) {
         IfNoneMatch::Matched => true,
         IfNoneMatch::Unmatched => false,
         IfNoneMatch::Absent => {
             let since = request.first("if-modified-since").and_then(date::parse);
-            let modified = last_modified.and_then(date::parse);
+            let modified =
+                stored.first("last-modified").or_else(|| stored.first("date")).and_then(date::parse);
             matches!((modified, since), (Some(modified), Some(since)) if modified <= since)
         }
     }

@@ -1,14 +1,22 @@
 //! Keys: what makes two requests ask for the same stored response (RFC 9111 §2).
 //!
 //! A **primary key** is `GET shop.example/api/items?category=tools&page=2`; a **full key** is the primary key, `#`, the
-//! coding, `:`, the route's name, and `;name=value` for each request field that the route makes part of the key. (The route is
-//! in it because a proxy may choose a route, and with it another origin, by fields that are not in the key.)
+//! coding, `:`, the route's name, and `;name=value` for each request field and each cookie that the route makes part of the
+//! key. (The route is in it because a proxy may choose a route, and with it another origin, by fields that are not in the key.)
+//!
+//! A route may leave parts of the URL out of the primary key. What it stores can then answer several URLs, and has a tag
+//! ([`Key::path_tag`]) by which an invalidation of any of them finds it. What a route adds to the key stands behind the `#`,
+//! so that an invalidation of a URL always hits all of its variants.
 //!
 //! Two different resources never share a key, and no field value can forge a part of one. That rests on
 //! [`is_valid_target`]: bytes that may not stand in a URI are percent-encoded, so without that check `/a b` and `/a%20b`
 //! would share a key. [`crate::request::decide`] bypasses such requests.
 
-use http_semantics::{AcceptEncoding, Fields};
+use http_semantics::{AcceptEncoding, Fields, cookie};
+
+mod parts;
+
+pub use parts::{KeyParts, Query, Template, TemplateError};
 
 /// Which encoding of a resource a request gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,36 +79,90 @@ pub fn primary(method: &[u8], authority: &[u8], path_and_query: &[u8]) -> String
     key
 }
 
-/// The [`primary`] key with its variant; `route` is the route's name, `key_headers` the names that it makes part of the key.
+/// The key under which a response is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The full key.
+    pub full: String,
+    /// The tag of what may answer several URLs: `path:shop.example/api/items`, with `*` for the host if it is not in the key.
+    pub path_tag: Option<String>,
+}
+
+/// The key of a GET or HEAD on the route named `route`.
 ///
 /// A field with several lines is written line by line, one that is not there as `;name` alone, so that absent and empty
 /// differ. What could be mistaken for a part of the key is percent-encoded.
-pub fn full(
-    primary: &str,
+pub fn of_request(
+    authority: &[u8],
+    path_and_query: &[u8],
     coding: Coding,
     route: &str,
-    key_headers: &[String],
+    parts: &KeyParts,
     fields: &(impl Fields + ?Sized),
-) -> String {
-    let mut key = String::with_capacity(primary.len() + route.len() + 16);
-    key.push_str(primary);
-    key.push('#');
-    key.push_str(coding.as_str());
-    key.push(':');
-    encode(&mut key, route.as_bytes(), is_reserved_in_variant);
-    for name in key_headers {
-        let mut is_present = false;
-        for value in fields.values(name) {
-            is_present = true;
-            write_part(&mut key, name);
-            key.push('=');
-            encode(&mut key, value, is_reserved_in_variant);
+) -> Key {
+    let (path, query) = split_query(path_and_query);
+    let reduced = parts.reduce(query);
+    let is_whole = parts.has_host() && reduced.is_none();
+    // What is left of a query may be nothing; a query that was empty from the start is not the same as none.
+    let query = match &reduced {
+        Some(reduced) => Some(reduced.as_slice()).filter(|reduced| !reduced.is_empty()),
+        None => query,
+    };
+    let host = if parts.has_host() { authority } else { b"*" };
+    let mut full = if is_whole {
+        primary(b"GET", host, path_and_query)
+    } else {
+        let target = query.map_or_else(|| path.to_vec(), |query| [path, b"?", query].concat());
+        primary(b"GET", host, &target)
+    };
+    let path_tag = (!is_whole).then(|| {
+        let without_query = primary(b"GET", host, path);
+        format!("path:{}", without_query.strip_prefix("GET ").unwrap_or_default())
+    });
+    full.push('#');
+    full.push_str(coding.as_str());
+    full.push(':');
+    encode(&mut full, route.as_bytes(), is_reserved_in_variant);
+    for name in &parts.headers {
+        let mut lines = fields.values(name).peekable();
+        if lines.peek().is_none() {
+            write_variant_field(&mut full, name, None);
         }
-        if !is_present {
-            write_part(&mut key, name);
-        }
+        lines.for_each(|value| write_variant_field(&mut full, name, Some(value)));
     }
-    key
+    // A colon cannot stand in a field's name.
+    for name in &parts.cookies {
+        write_variant(&mut full, &format!("cookie:{name}"), cookie::value(fields, name));
+    }
+    if parts.keeps_query_order
+        && let Some(query) = query
+    {
+        write_variant(&mut full, ":query", Some(query));
+    }
+    if let Some(template) = &parts.template {
+        write_variant(&mut full, ":key", Some(&template.render(path_and_query, fields)));
+    }
+    if let Some(prefix) = &parts.prefix {
+        write_variant(&mut full, ":prefix", Some(prefix.as_bytes()));
+    }
+    Key { full, path_tag }
+}
+
+/// The values of a query's parameters of this name, as they stand in the target.
+pub(crate) fn query_values<'a>(target: &'a [u8], wanted: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    let parameters = split_query(target).1.into_iter().flat_map(|query| query.split(|byte| *byte == b'&'));
+    parameters.filter(|parameter| is_named(parameter, wanted)).map(|parameter| {
+        parameter
+            .iter()
+            .position(|byte| *byte == b'=')
+            .and_then(|at| parameter.get(at + 1..))
+            .unwrap_or_default()
+    })
+}
+
+/// Whether a query's parameter has this name, as a server may understand it.
+fn is_named(parameter: &[u8], wanted: &str) -> bool {
+    name(parameter).eq(wanted.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// The path, and what follows its question mark if it has one.
@@ -118,13 +180,17 @@ pub fn is_valid_target(path_and_query: &[u8]) -> bool {
         && path_and_query.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
-/// Appends `;name`, in lower case.
-fn write_part(key: &mut String, name: &str) {
+/// Appends `;name=value`, or `;name` where the field is not there; its name in lower case.
+pub(crate) fn write_variant_field(key: &mut String, name: &str, value: Option<&[u8]>) {
+    write_variant(key, &name.to_ascii_lowercase(), value);
+}
+
+fn write_variant(key: &mut String, name: &str, value: Option<&[u8]>) {
     key.push(';');
-    let start = key.len();
     encode(key, name.as_bytes(), is_reserved_in_variant);
-    if let Some(name) = key.get_mut(start..) {
-        name.make_ascii_lowercase();
+    if let Some(value) = value {
+        key.push('=');
+        encode(key, value, is_reserved_in_variant);
     }
 }
 

@@ -4,9 +4,13 @@
 //! found, or [`store::decide`] on what the origin answered; [`cache_status`] tells the client which it was.
 
 pub mod cache_status;
+pub mod condition;
 pub mod conditional;
 mod config;
+mod directives;
+mod freshness;
 pub mod key;
+pub mod range;
 pub mod reference;
 pub mod request;
 pub mod reuse;
@@ -14,5 +18,8 @@ pub mod stale;
 pub mod store;
 mod stored_fields;
 pub mod tags;
+pub mod vary;
 
-pub use config::{Policy, RoutePolicy};
+pub use condition::Condition;
+pub use config::{Lifetimes, Policy, RoutePolicy, StatusTtl, Storing};
+pub use directives::Directives;

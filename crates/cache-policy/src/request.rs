@@ -1,12 +1,12 @@
 //! What to do with a request: look it up, let it invalidate, or keep out of its way.
 
-use http_semantics::{CacheControl, Fields, list, media_type};
+use http_semantics::{CacheControl, Fields, cache_control::Scope, list, media_type};
 
 use crate::{Policy, RoutePolicy, key};
 
 /// Names of the request fields, pseudo-header fields included, that [`decide`], [`crate::key`] and [`crate::conditional`]
 /// look at, beside those that the settings name.
-pub const DECIDING_FIELDS: [&str; 16] = [
+pub const DECIDING_FIELDS: [&str; 17] = [
     ":method",
     ":authority",
     ":path",
@@ -17,6 +17,7 @@ pub const DECIDING_FIELDS: [&str; 16] = [
     "if-match",
     "if-modified-since",
     "if-none-match",
+    "if-range",
     "if-unmodified-since",
     "pragma",
     "range",
@@ -44,6 +45,8 @@ pub struct Lookup {
     pub store_allowed: bool,
     /// Whether a stored response may be used without asking the origin (no: `no-cache`, `max-age=0`).
     pub may_use_stored: bool,
+    /// Whether parts of the representation are asked for (RFC 9110 §14.2).
+    pub range: bool,
     /// Whether the client wants a stored response or 504, but nothing from the origin (RFC 9111 §5.2.1.7).
     pub only_if_cached: bool,
     /// Whether the request is a HEAD.
@@ -67,12 +70,12 @@ pub enum BypassReason {
     Upgrade,
     /// A GET or HEAD with content.
     Body,
-    /// Only a part of the representation is asked for.
-    Range,
     /// If-Match and If-Unmodified-Since are for the origin to judge (RFC 9111 §4.3.2).
     Precondition,
     /// It carries credentials that are not part of the key.
     Credentials,
+    /// One of the route's conditions holds.
+    Condition,
     /// The client forbids storing.
     NoStore,
 }
@@ -87,9 +90,9 @@ impl BypassReason {
             Self::Grpc => "grpc",
             Self::Upgrade => "upgrade",
             Self::Body => "body",
-            Self::Range => "range",
             Self::Precondition => "precondition",
             Self::Credentials => "credentials",
+            Self::Condition => "condition",
             Self::NoStore => "no-store",
         }
     }
@@ -111,23 +114,42 @@ pub fn decide(
         return RequestDecision::Bypass(reason);
     }
     let head = method == b"HEAD";
+    if head && route.bypass_head {
+        return RequestDecision::Bypass(BypassReason::Method);
+    }
     if !head && method != b"GET" {
         return RequestDecision::Invalidate;
     }
     if !route.enabled {
         return RequestDecision::Bypass(BypassReason::Disabled);
     }
-    let cache_control = CacheControl::parse(fields);
+    let cache_control = client_directives(fields, route);
     if let Some(reason) = uncacheable(fields, &cache_control, policy, route) {
         return RequestDecision::Bypass(reason);
     }
     RequestDecision::Lookup(Lookup {
         store_allowed: !head,
-        may_use_stored: !wants_origin(fields, &cache_control),
+        may_use_stored: cache_control.no_cache == Scope::Absent && cache_control.max_age != Some(0),
+        range: !head && fields.contains("range"),
         only_if_cached: cache_control.only_if_cached,
         head,
         cache_control,
     })
+}
+
+/// What the client says of its request's being answered from a cache, as far as the route listens. Pragma counts only
+/// without Cache-Control (RFC 9111 §5.4).
+fn client_directives(fields: &(impl Fields + ?Sized), route: &RoutePolicy) -> CacheControl {
+    if route.ignore_client_directives {
+        return CacheControl::default();
+    }
+    let mut directives = CacheControl::parse(fields);
+    if !fields.contains("cache-control")
+        && list::members(fields, "pragma").any(|directive| directive.eq_ignore_ascii_case(b"no-cache"))
+    {
+        directives.no_cache = Scope::Whole;
+    }
+    directives
 }
 
 /// Whether the answer to an unsafe request invalidates: 2xx and 3xx do (RFC 9111 §4.4).
@@ -141,7 +163,7 @@ pub(crate) fn unkeyed_credentials<'a>(
     policy: &'a Policy,
     route: &'a RoutePolicy,
 ) -> impl Iterator<Item = &'a String> {
-    policy.credential_headers.iter().filter(|name| fields.contains(name) && !route.has_in_key(name))
+    policy.credential_headers.iter().filter(|name| fields.contains(name) && !route.key.has_header(name))
 }
 
 /// What the cache has no part in, whatever the method.
@@ -170,7 +192,11 @@ fn uncacheable(
 ) -> Option<BypassReason> {
     // One pass, not one for each name: every request pays for it.
     let reason = fields.iter().filter_map(|(name, value)| obstacle(name, value, policy, route)).min();
-    reason.or_else(|| cache_control.no_store.then_some(BypassReason::NoStore))
+    let has_condition =
+        || route.bypass_when.iter().any(|condition| condition.holds(fields, None::<&[(&str, &str)]>));
+    reason
+        .or_else(|| has_condition().then_some(BypassReason::Condition))
+        .or_else(|| cache_control.no_store.then_some(BypassReason::NoStore))
 }
 
 /// What one field line of a GET or HEAD has against the cache.
@@ -180,25 +206,16 @@ fn obstacle(name: &[u8], value: &[u8], policy: &Policy, route: &RoutePolicy) -> 
         Some(BypassReason::Upgrade)
     } else if is("transfer-encoding") || (is("content-length") && value != b"0") {
         Some(BypassReason::Body)
-    } else if is("range") {
-        Some(BypassReason::Range)
     } else if is("if-match") || is("if-unmodified-since") {
         Some(BypassReason::Precondition)
-    } else if policy
-        .credential_headers
-        .iter()
-        .any(|credential| is(credential) && !route.has_in_key(credential))
+    } else if !route.storing.credentialed
+        && policy
+            .credential_headers
+            .iter()
+            .any(|credential| is(credential) && !route.key.has_header(credential))
     {
         Some(BypassReason::Credentials)
     } else {
         None
     }
-}
-
-/// Whether the client insists on the origin. Pragma counts only without Cache-Control (RFC 9111 §5.4).
-fn wants_origin(fields: &(impl Fields + ?Sized), cache_control: &CacheControl) -> bool {
-    cache_control.no_cache.is_present()
-        || cache_control.max_age == Some(0)
-        || (!fields.contains("cache-control")
-            && list::members(fields, "pragma").any(|directive| directive.eq_ignore_ascii_case(b"no-cache")))
 }

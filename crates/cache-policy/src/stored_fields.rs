@@ -2,19 +2,27 @@
 
 use http_semantics::{Fields, list};
 
+use crate::directives::Directives;
+use crate::{Policy, RoutePolicy};
+
 /// The fields of `response` to store: those that speak of the response, not of this connection or of this answer.
 ///
-/// Left out are hop-by-hop fields and what Connection lists (RFC 9110 §7.6.1), pseudo fields, Set-Cookie, Content-Length
-/// (known again from the body), and what a cache or Envoy writes anew for each answer.
-pub fn stored_fields<F: Fields + ?Sized>(response: &F) -> impl Iterator<Item = (&[u8], &[u8])> {
-    response.iter().filter(|(name, _)| {
-        !is_transient(name)
+/// Left out are hop-by-hop fields and what Connection lists (RFC 9110 §7.6.1), pseudo fields, Content-Length (known again
+/// from the body), what a cache or Envoy writes anew for each answer, what `no-cache` or `private` name (RFC 9111 §5.2.2),
+/// and Set-Cookie, unless the route stores it.
+pub fn stored_fields<'a, F: Fields + ?Sized>(
+    response: &'a F,
+    policy: &Policy,
+    route: &RoutePolicy,
+) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    let directives = Directives::of_response(response, policy);
+    let keeps_cookies = route.storing.set_cookie;
+    response.iter().filter(move |(name, _)| {
+        !is_among(name, &TRANSIENT, &TRANSIENT_PREFIXES)
+            && (keeps_cookies || !name.eq_ignore_ascii_case(b"set-cookie"))
+            && !directives.withhold(name)
             && !list::members(response, "connection").any(|listed| listed.eq_ignore_ascii_case(name))
     })
-}
-
-fn is_transient(name: &[u8]) -> bool {
-    is_among(name, &TRANSIENT, &TRANSIENT_PREFIXES)
 }
 
 /// Whether a field's name is one of `names`, or begins with one of `prefixes`.
@@ -25,13 +33,12 @@ pub(crate) fn is_among(name: &[u8], names: &[&str], prefixes: &[&str]) -> bool {
         })
 }
 
-const TRANSIENT: [&str; 11] = [
+const TRANSIENT: [&str; 10] = [
     "age",
     "cache-status",
     "connection",
     "content-length",
     "keep-alive",
-    "set-cookie",
     "te",
     "trailer",
     "transfer-encoding",

@@ -60,7 +60,7 @@ impl<'a> View<'a> {
     /// The entry in an envelope, left where it lies.
     pub fn decode(envelope: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::open(envelope)?;
-        let Summary { key, position, tags } = reader.summary()?;
+        let (position, key, tags) = (reader.position()?, reader.text("key")?, reader.tags()?);
         let response_time_ms = reader.number("response_time_ms")?;
         let initial_age_ms = reader.number("initial_age_ms")?;
         let freshness_lifetime_ms = reader.number("freshness_lifetime_ms")?;
@@ -86,11 +86,26 @@ impl<'a> View<'a> {
 
 /// What it takes to judge an envelope, without copying it. Its checksum is verified.
 pub fn summary(envelope: &[u8]) -> Result<Summary<'_>, DecodeError> {
-    Reader::open(envelope)?.summary()
+    let mut reader = Reader::open(envelope)?;
+    let (position, key, tags) = (reader.position()?, reader.text("key")?, reader.tags()?);
+    let response_time_ms = reader.number("response_time_ms")?;
+    let initial_age_ms = reader.number("initial_age_ms")?;
+    let freshness_lifetime_ms = reader.number("freshness_lifetime_ms")?;
+    let left_ms = freshness_lifetime_ms.saturating_sub(initial_age_ms);
+    let fresh_until_ms = response_time_ms.saturating_add(left_ms);
+    Ok(Summary { key, position, tags, fresh_until_ms, checksum: reader.checksum })
+}
+
+/// The position that an envelope's first [`POSITION_END`] bytes state. They are believed: without the rest there is
+/// nothing to verify them by.
+pub fn stated_position(head: &[u8]) -> Option<Position> {
+    let payload = head.strip_prefix(&MAGIC)?.get(size_of::<u64>()..)?;
+    Reader { rest: payload, checksum: 0 }.position().ok()
 }
 
 /// What has not been read yet of an envelope whose checksum is right.
 struct Reader<'a> {
+    checksum: u64,
     rest: &'a [u8],
 }
 
@@ -106,18 +121,20 @@ impl<'a> Reader<'a> {
         if stated != computed {
             return Err(DecodeError::Checksum { stated, computed });
         }
-        Ok(Self { rest: payload })
+        Ok(Self { rest: payload, checksum: stated })
     }
 
-    fn summary(&mut self) -> Result<Summary<'a>, DecodeError> {
-        let position = Position { epoch: self.number("position")?, seq: self.number("position")? };
-        let key = self.text("key")?;
+    fn position(&mut self) -> Result<Position, DecodeError> {
+        Ok(Position { epoch: self.number("position")?, seq: self.number("position")? })
+    }
+
+    fn tags(&mut self) -> Result<Vec<&'a str>, DecodeError> {
         let count = self.length("tags")?;
         let mut tags = Vec::with_capacity(self.room_for(count));
         for _ in 0..count {
             tags.push(self.text("tags")?);
         }
-        Ok(Summary { key, position, tags })
+        Ok(tags)
     }
 
     fn number(&mut self, field: &'static str) -> Result<u64, DecodeError> {

@@ -25,7 +25,7 @@ pub struct Entry {
     pub body: Vec<u8>,
 }
 
-/// What it takes to judge an envelope by the log, borrowed from it.
+/// What it takes to judge an envelope by the log and the clock, borrowed from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary<'a> {
     /// The full key.
@@ -34,6 +34,10 @@ pub struct Summary<'a> {
     pub position: Position,
     /// The response's tags.
     pub tags: Vec<&'a str>,
+    /// When the response stops being fresh by its own times, in Unix milliseconds (RFC 9111 §4.2).
+    pub fresh_until_ms: u64,
+    /// The envelope's checksum, which tells it from others under the same key.
+    pub checksum: u64,
 }
 
 /// A stored response where it lies in its envelope: nothing of it is copied.

@@ -8,6 +8,7 @@ mod messages;
 pub mod names;
 mod wire;
 
-pub use decode::{DecodeError, summary};
+pub use decode::{DecodeError, stated_position, summary};
 pub use entry::{Entry, Summary, View};
-pub use messages::{ErrorBody, InvalidationAck, InvalidationRequest, LogPage, PollAnswer};
+pub use messages::{ErrorBody, InvalidationAck, InvalidationRequest, LeaseGrant, LogPage, PollAnswer};
+pub use wire::POSITION_END;

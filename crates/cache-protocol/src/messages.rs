@@ -15,15 +15,26 @@ pub struct InvalidationRequest {
     pub prefixes: Vec<String>,
     /// Everything.
     pub all: bool,
+    /// Patterns of primary keys, in which `*` stands for any run of characters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub globs: Vec<String>,
+    /// URLs of resources, such as `https://shop.example/api/items?page=2`; without a scheme, they start with the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    /// What is hit becomes stale instead of invalid. Left out when false: a companion of an earlier version does not know it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub soft: bool,
 }
 
 impl InvalidationRequest {
     /// Whether nothing is to be invalidated.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.tags.is_empty() && self.prefixes.is_empty() && !self.all
+        let lists = [&self.keys, &self.tags, &self.prefixes, &self.globs, &self.urls];
+        lists.iter().all(|list| list.is_empty()) && !self.all
     }
 
-    /// The targets to record, in the order keys, tags, prefixes. `all` stands for every other target.
+    /// The targets to record, in the order keys, tags, prefixes, globs. `all` stands for every other target. URLs are none:
+    /// whoever knows how keys are made puts theirs among the keys.
     pub fn into_targets(self) -> Vec<Target> {
         if self.all {
             return vec![Target::All];
@@ -31,7 +42,8 @@ impl InvalidationRequest {
         let keys = self.keys.into_iter().map(Target::Key);
         let tags = self.tags.into_iter().map(Target::Tag);
         let prefixes = self.prefixes.into_iter().map(Target::Prefix);
-        keys.chain(tags).chain(prefixes).collect()
+        let globs = self.globs.into_iter().map(Target::Glob);
+        keys.chain(tags).chain(prefixes).chain(globs).collect()
     }
 }
 
@@ -45,6 +57,12 @@ pub struct InvalidationAck {
     pub confirmed: u64,
     /// Followers that did not, and whose lease has run out.
     pub expired: u64,
+    /// Stored entries that it hit.
+    #[serde(default)]
+    pub met: u64,
+    /// It may have hit more.
+    #[serde(default)]
+    pub met_at_least: bool,
 }
 
 /// The answer to a long poll: what is new in the log, and leave to serve without asking.
@@ -68,6 +86,13 @@ pub struct LogPage {
     /// The records after the position that was asked for.
     #[serde(with = "flat_records")]
     pub records: Vec<Record>,
+}
+
+/// The answer to `POST /v1/leases`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseGrant {
+    /// The lease: 16 hexadecimal digits.
+    pub lease: String,
 }
 
 /// The body of every answer that is an error.
@@ -94,6 +119,7 @@ mod position_as_string {
 
 mod flat_records {
     use super::{Record, Target};
+    use invalidation::ParseTargetError;
     use serde::ser::SerializeSeq;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -103,6 +129,8 @@ mod flat_records {
         kind: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         value: Option<&'a str>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        soft: bool,
     }
 
     #[derive(Deserialize)]
@@ -111,12 +139,15 @@ mod flat_records {
         kind: String,
         #[serde(default)]
         value: Option<String>,
+        #[serde(default)]
+        soft: bool,
     }
 
     pub(super) fn serialize<S: Serializer>(records: &[Record], serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(records.len()))?;
-        for Record { seq, target } in records {
-            list.serialize_element(&Written { seq: *seq, kind: target.kind(), value: target.value() })?;
+        for Record { seq, target, soft } in records {
+            let (kind, value) = (target.kind(), target.value());
+            list.serialize_element(&Written { seq: *seq, kind, value, soft: *soft })?;
         }
         list.end()
     }
@@ -124,9 +155,11 @@ mod flat_records {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Record>, D::Error> {
         let read = Vec::<Read>::deserialize(deserializer)?;
         read.into_iter()
-            .map(|Read { seq, kind, value }| {
-                let target = Target::from_parts(&kind, value).map_err(de::Error::custom)?;
-                Ok(Record { seq, target })
+            .map(|Read { seq, kind, value, soft }| match Target::from_parts(&kind, value) {
+                Ok(target) => Ok(Record { seq, target, soft }),
+                // A later version's: what it hits is anyone's guess, so it hits everything.
+                Err(ParseTargetError::KindUnknown(_)) => Ok(Record { seq, target: Target::All, soft: false }),
+                Err(error) => Err(de::Error::custom(error)),
             })
             .collect()
     }
@@ -148,15 +181,15 @@ mod tests {
                 position: POSITION,
                 reset: false,
                 records: vec![
-                    Record { seq: 7, target: Target::Tag("items".into()) },
-                    Record { seq: 8, target: Target::Key("GET a/\"x".into()) },
-                    Record { seq: 9, target: Target::All },
+                    Record { seq: 7, target: Target::Tag("items".into()), soft: true },
+                    Record { seq: 8, target: Target::Key("GET a/\"x".into()), soft: false },
+                    Record { seq: 9, target: Target::All, soft: false },
                 ],
             },
         };
         let text = concat!(
             r#"{"lease_ms":1000,"position":"000000000000feed:9","reset":false,"records":["#,
-            r#"{"seq":7,"kind":"tag","value":"items"},{"seq":8,"kind":"key","value":"GET a/\"x"},"#,
+            r#"{"seq":7,"kind":"tag","value":"items","soft":true},{"seq":8,"kind":"key","value":"GET a/\"x"},"#,
             r#"{"seq":9,"kind":"all"}]}"#
         );
         assert_eq!(serde_json::to_string(&page).unwrap(), text);
@@ -165,8 +198,12 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_is_written_as_the_interface_says() {
-        let ack = InvalidationAck { position: POSITION, confirmed: 2, expired: 0 };
-        let text = r#"{"position":"000000000000feed:9","confirmed":2,"expired":0}"#;
+        let ack =
+            InvalidationAck { position: POSITION, confirmed: 2, expired: 0, met: 3, met_at_least: true };
+        let text = concat!(
+            r#"{"position":"000000000000feed:9","confirmed":2,"expired":0,"#,
+            r#""met":3,"met_at_least":true}"#
+        );
         assert_eq!(serde_json::to_string(&ack).unwrap(), text);
         assert_eq!(serde_json::from_str::<InvalidationAck>(text).unwrap(), ack);
     }
@@ -176,10 +213,6 @@ mod tests {
         for (text, complaint) in [
             (r#"{"position":"feed:9","reset":false,"records":[]}"#, "expected EPOCH:SEQ"),
             (r#"{"position":"000000000000feed:9","reset":false}"#, "missing field `records`"),
-            (
-                r#"{"position":"000000000000feed:9","reset":false,"records":[{"seq":1,"kind":"tags"}]}"#,
-                "unknown kind \"tags\"",
-            ),
             (
                 r#"{"position":"000000000000feed:9","reset":false,"records":[{"seq":1,"kind":"tag"}]}"#,
                 "without a value",
@@ -193,17 +226,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_later_version_records_hits_everything() {
+        let text = r#"{"position":"000000000000feed:9","reset":false,"records":[{"seq":9,"kind":"orbit","value":"x","soft":true}]}"#;
+        let page: LogPage = serde_json::from_str(text).unwrap();
+        assert_eq!(page.records, [Record { seq: 9, target: Target::All, soft: false }]);
+    }
+
+    #[test]
     fn a_request_names_its_targets() {
         for (text, targets) in [
             ("{}", vec![]),
             (r#"{"all":true,"keys":["a"]}"#, vec![Target::All]),
             (
-                r#"{"prefixes":["p"],"tags":["t"],"keys":["a","b"]}"#,
+                r#"{"prefixes":["p"],"tags":["t"],"keys":["a","b"],"globs":["g*"],"soft":true}"#,
                 vec![
                     Target::Key("a".into()),
                     Target::Key("b".into()),
                     Target::Tag("t".into()),
                     Target::Prefix("p".into()),
+                    Target::Glob("g*".into()),
                 ],
             ),
         ] {

@@ -1,7 +1,7 @@
 //! The envelope keeps every entry, and no damage to it goes unnoticed.
 #![cfg(not(target_arch = "wasm32"))]
 
-use cache_protocol::{DecodeError, Entry, summary};
+use cache_protocol::{DecodeError, Entry, POSITION_END, stated_position, summary};
 use invalidation::Position;
 use proptest::prelude::*;
 
@@ -32,6 +32,10 @@ proptest! {
         prop_assert_eq!(summary.key, &entry.key);
         prop_assert_eq!(summary.position, entry.position);
         prop_assert_eq!(&summary.tags, &entry.tags);
+        let left_ms = entry.freshness_lifetime_ms.saturating_sub(entry.initial_age_ms);
+        prop_assert_eq!(summary.fresh_until_ms, entry.response_time_ms.saturating_add(left_ms));
+        prop_assert_eq!(stated_position(&envelope[..POSITION_END]), Some(entry.position));
+        prop_assert_eq!(stated_position(&envelope[..POSITION_END - 1]), None);
         prop_assert_eq!(Entry::decode(&envelope), Ok(entry));
     }
 

@@ -83,8 +83,8 @@ fn is_same_coding(name: &[u8], coding: &str) -> bool {
         || (coding.eq_ignore_ascii_case("gzip") && name.eq_ignore_ascii_case(b"x-gzip"))
 }
 
-/// The weight that a `q` parameter gives; `None` for any other parameter.
-fn weight_parameter(part: &[u8]) -> Option<u16> {
+/// The weight that a `q` parameter gives, in thousandths; `None` for any other parameter (RFC 9110 §12.4.2).
+pub fn weight_parameter(part: &[u8]) -> Option<u16> {
     let (name, value) = list::name_value(part);
     name.eq_ignore_ascii_case(b"q").then(|| value.and_then(thousandths).unwrap_or(0))
 }

@@ -1,5 +1,7 @@
 //! Cache-Control, of requests and of responses (RFC 9111 §5.2).
 
+use sfv::{BareItem, Dictionary, ListEntry, Parser};
+
 use crate::{Fields, delta_seconds, list};
 
 /// The directives of all Cache-Control lines of one message; what is unknown is ignored.
@@ -68,10 +70,37 @@ impl CacheControl {
     pub fn parse(fields: &(impl Fields + ?Sized)) -> Self {
         let mut directives = Self::default();
         for member in list::members(fields, "cache-control") {
-            let (name, value) = list::name_value(member);
+            let (name, value) = name_value(member);
             directives.add(name, value);
         }
         directives
+    }
+
+    /// Reads all lines of a targeted field such as CDN-Cache-Control (RFC 9213 §2.1), a dictionary of structured fields. None
+    /// where the field is not there, is empty, or does not parse: then it is as if it had not been sent.
+    pub fn parse_targeted(fields: &(impl Fields + ?Sized), name: &str) -> Option<Self> {
+        let mut lines = fields.values(name);
+        let mut joined = lines.next()?.to_vec();
+        for line in lines {
+            joined.extend_from_slice(b", ");
+            joined.extend_from_slice(line);
+        }
+        let members =
+            Parser::new(&joined).parse::<Dictionary>().ok().filter(|members| !members.is_empty())?;
+        let mut directives = Self::default();
+        for (name, member) in &members {
+            let name = name.as_str().as_bytes();
+            let ListEntry::Item(item) = member else { return None };
+            match &item.bare_item {
+                BareItem::Integer(number) => directives.add(name, Some(number.to_string().as_bytes())),
+                // What is to be a number and is none makes the field one that does not parse.
+                _ if is_in_seconds(name) => return None,
+                BareItem::Boolean(false) => {}
+                BareItem::String(text) => directives.add(name, Some(text.as_str().as_bytes())),
+                _ => directives.add(name, None),
+            }
+        }
+        Some(directives)
     }
 
     fn add(&mut self, name: &[u8], value: Option<&[u8]>) {
@@ -110,7 +139,22 @@ impl CacheControl {
     }
 }
 
+/// A directive's name and value. No space may stand beside the `=` (RFC 9111 §5.2): what has one has no valid value.
+fn name_value(member: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let (name, value) = list::name_value(member);
+    let is_spaced = value.is_some_and(|value| member.len() != name.len() + 1 + value.len());
+    (name, if is_spaced { Some(b"") } else { value })
+}
+
 impl Scope {
+    /// The names of the fields that the directive speaks of; none where it speaks of the whole response, or is not there.
+    pub fn fields(&self) -> &[String] {
+        match self {
+            Self::Fields(names) => names,
+            Self::Absent | Self::Whole => &[],
+        }
+    }
+
     /// Whether the directive is there, in whichever form.
     pub fn is_present(&self) -> bool {
         *self != Self::Absent
@@ -128,6 +172,11 @@ impl Scope {
             Self::Fields(known) => known.extend(named),
         }
     }
+}
+
+/// Whether a directive's value is a number of seconds.
+fn is_in_seconds(name: &[u8]) -> bool {
+    matches!(name, b"max-age" | b"s-maxage" | b"stale-while-revalidate" | b"stale-if-error")
 }
 
 /// The length of `stale-while-revalidate`; longer names are unknown.

@@ -7,38 +7,44 @@ use std::fmt;
 pub struct Record {
     /// The record's number in its epoch; the first is 1.
     pub seq: u64,
-    /// What it invalidates.
+    /// What it hits.
     pub target: Target,
+    /// What it hits becomes stale instead of invalid.
+    pub soft: bool,
 }
 
 /// What an invalidation hits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// Every variant stored under this primary key.
+    /// Every variant stored under this primary key, and every entry with one of its [`path_tags`](crate::path_tags).
     Key(String),
     /// Every entry that carries this tag.
     Tag(String),
     /// Every entry whose full key starts with this.
     Prefix(String),
+    /// Every entry whose whole primary key matches this pattern, in which `*` stands for any run of characters and
+    /// everything else for itself.
+    Glob(String),
     /// Every entry.
     All,
 }
 
 impl Target {
-    /// The target's kind as it is written on the wire: `key`, `tag`, `prefix` or `all`.
+    /// The target's kind as it is written on the wire: `key`, `tag`, `prefix`, `glob` or `all`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
             Self::Tag(_) => "tag",
             Self::Prefix(_) => "prefix",
+            Self::Glob(_) => "glob",
             Self::All => "all",
         }
     }
 
-    /// The key, tag or prefix; none for [`Target::All`].
+    /// The key, tag, prefix or pattern; none for [`Target::All`].
     pub fn value(&self) -> Option<&str> {
         match self {
-            Self::Key(value) | Self::Tag(value) | Self::Prefix(value) => Some(value),
+            Self::Key(value) | Self::Tag(value) | Self::Prefix(value) | Self::Glob(value) => Some(value),
             Self::All => None,
         }
     }
@@ -49,8 +55,9 @@ impl Target {
             ("key", Some(value)) => Ok(Self::Key(value)),
             ("tag", Some(value)) => Ok(Self::Tag(value)),
             ("prefix", Some(value)) => Ok(Self::Prefix(value)),
+            ("glob", Some(value)) => Ok(Self::Glob(value)),
             ("all", None) => Ok(Self::All),
-            ("key" | "tag" | "prefix", None) => Err(ParseTargetError::ValueMissing(kind.to_owned())),
+            ("key" | "tag" | "prefix" | "glob", None) => Err(ParseTargetError::ValueMissing(kind.to_owned())),
             ("all", Some(value)) => Err(ParseTargetError::ValueUnexpected(value)),
             _ => Err(ParseTargetError::KindUnknown(kind.to_owned())),
         }
@@ -60,7 +67,7 @@ impl Target {
 /// A kind and value that make no target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParseTargetError {
-    /// The kind is none of `key`, `tag`, `prefix` and `all`.
+    /// The kind is none of `key`, `tag`, `prefix`, `glob` and `all`.
     KindUnknown(String),
     /// This kind needs a value.
     ValueMissing(String),
@@ -71,7 +78,9 @@ pub enum ParseTargetError {
 impl fmt::Display for ParseTargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::KindUnknown(kind) => write!(f, "unknown kind {kind:?}: expected key, tag, prefix or all"),
+            Self::KindUnknown(kind) => {
+                write!(f, "unknown kind {kind:?}: expected key, tag, prefix, glob or all")
+            }
             Self::ValueMissing(kind) => write!(f, "kind {kind:?} without a value"),
             Self::ValueUnexpected(value) => write!(f, "kind \"all\" takes no value, got {value:?}"),
         }
@@ -97,6 +106,7 @@ mod tests {
             Target::Key("GET a/".into()),
             Target::Tag("t".into()),
             Target::Prefix(String::new()),
+            Target::Glob("GET a/*".into()),
             Target::All,
         ] {
             let parts = Target::from_parts(target.kind(), target.value().map(str::to_owned));

@@ -1,15 +1,18 @@
 //! The bounded set of records a reader keeps, and how it judges entries.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use crate::{Position, Record, Target, primary_key};
+use crate::newest::{Newest, Shared};
+use crate::{Position, Record, Target};
+
+/// The most patterns that a set keeps: an entry is compared with one after the other.
+pub const MAX_GLOBS: usize = 512;
 
 /// What a reader of the log knows: where it has read to, and what was invalidated on the way there.
 ///
-/// It keeps at most `capacity` records, one for each target (the newest). Past that the oldest record is dropped
-/// and the *floor* rises to it: an entry from below the floor might have been hit by what was dropped, so it
+/// It keeps at most `capacity` records, [`MAX_GLOBS`] of them patterns, one for each target and severity (the newest). Past
+/// that the oldest record is dropped and the *floor* rises to it: an entry from below the floor might have been hit by what was dropped, so it
 /// counts as invalid. Forgetting thus costs hits, never freshness.
 #[derive(Debug)]
 pub struct InvalidationSet {
@@ -18,27 +21,24 @@ pub struct InvalidationSet {
     capacity: usize,
     /// Every kept record by age.
     by_seq: BTreeMap<u64, Kept>,
-    keys: HashMap<Arc<str>, u64>,
-    tags: HashMap<Arc<str>, u64>,
-    prefixes: HashMap<Arc<str>, u64>,
-    /// How many kept prefixes have each length in bytes: a key is looked up once a length instead of being compared
-    /// with every prefix.
-    prefix_lengths: BTreeMap<usize, usize>,
+    hard: Newest,
+    soft: Newest,
 }
 
 #[derive(Debug)]
-enum Kept {
-    Key(Arc<str>),
-    Tag(Arc<str>),
-    Prefix(Arc<str>),
+struct Kept {
+    soft: bool,
+    target: Shared,
 }
 
 /// What a set knows about an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// No record up to the set's position invalidates the entry.
+    /// No record up to the set's position hits the entry.
     Valid,
-    /// A record does, or may have done so before it was forgotten, or the entry is of another epoch.
+    /// A soft record hits it: it may be served only where a stale response may be.
+    Stale,
+    /// A hard record does, or a record may have done so before it was forgotten, or the entry is of another epoch.
     Invalid,
     /// The entry's position lies ahead of the set's: the set cannot know, and must catch up before it is asked again.
     Unknown,
@@ -70,10 +70,8 @@ impl InvalidationSet {
             floor: position.seq,
             capacity,
             by_seq: BTreeMap::new(),
-            keys: HashMap::new(),
-            tags: HashMap::new(),
-            prefixes: HashMap::new(),
-            prefix_lengths: BTreeMap::new(),
+            hard: Newest::default(),
+            soft: Newest::default(),
         }
     }
 
@@ -115,30 +113,13 @@ impl InvalidationSet {
         }
         self.position.seq = record.seq;
         match record.target {
-            Target::All => self.raise_floor_over_everything(),
-            Target::Key(key) => {
-                let key: Arc<str> = key.into();
-                let earlier = self.keys.insert(Arc::clone(&key), record.seq);
-                self.keep(record.seq, earlier, Kept::Key(key));
-            }
-            Target::Tag(tag) => {
-                let tag: Arc<str> = tag.into();
-                let earlier = self.tags.insert(Arc::clone(&tag), record.seq);
-                self.keep(record.seq, earlier, Kept::Tag(tag));
-            }
-            Target::Prefix(prefix) => {
-                let prefix: Arc<str> = prefix.into();
-                let earlier = self.prefixes.insert(Arc::clone(&prefix), record.seq);
-                if earlier.is_none() {
-                    *self.prefix_lengths.entry(prefix.len()).or_insert(0) += 1;
-                }
-                self.keep(record.seq, earlier, Kept::Prefix(prefix));
-            }
+            Target::All if !record.soft => self.raise_floor_over_everything(),
+            target => self.keep(record.seq, Kept { soft: record.soft, target: target.into() }),
         }
         Ok(())
     }
 
-    /// Whether an entry stored under `full_key` with `tags`, whose request started at `at`, may be served.
+    /// Whether an entry stored under `full_key` with `tags`, whose request started at `at`, may be served as fresh.
     ///
     /// False also for an entry from ahead of this set ([`Verdict::Unknown`]): what the set has not read yet it cannot
     /// judge. The entry is not wrong, though, and will be admitted once the set has caught up.
@@ -157,60 +138,37 @@ impl InvalidationSet {
         if at.seq > self.position.seq {
             return Verdict::Unknown;
         }
-        if self.hits(full_key, tags, at.seq) { Verdict::Invalid } else { Verdict::Valid }
+        if self.hard.hits(full_key, tags, at.seq) {
+            Verdict::Invalid
+        } else if self.soft.hits(full_key, tags, at.seq) {
+            Verdict::Stale
+        } else {
+            Verdict::Valid
+        }
     }
 
-    fn hits<T: AsRef<str>>(&self, full_key: &str, tags: &[T], at: u64) -> bool {
-        let newer = |seq: Option<&u64>| seq.is_some_and(|seq| *seq > at);
-        newer(self.keys.get(primary_key(full_key)))
-            || tags.iter().any(|tag| newer(self.tags.get(tag.as_ref())))
-            || self
-                .prefix_lengths
-                .range(..=full_key.len())
-                .filter_map(|(length, _)| full_key.get(..*length))
-                .any(|prefix| newer(self.prefixes.get(prefix)))
-    }
-
-    /// Puts the newest record in the place of the `earlier` one of the same target, and drops the oldest when that
-    /// makes one too many.
-    fn keep(&mut self, seq: u64, earlier: Option<u64>, kept: Kept) {
-        if let Some(earlier) = earlier {
+    /// Puts the newest record in the place of the earlier one of the same target and severity, and drops the oldest
+    /// when that makes one too many.
+    fn keep(&mut self, seq: u64, kept: Kept) {
+        if let Some(earlier) = self.newest(kept.soft).insert(&kept.target, seq) {
             self.by_seq.remove(&earlier);
         }
         self.by_seq.insert(seq, kept);
-        while self.by_seq.len() > self.capacity {
-            let Some((seq, oldest)) = self.by_seq.pop_first() else { return };
-            self.forget(&oldest);
+        while self.by_seq.len() > self.capacity || self.hard.globs() + self.soft.globs() > MAX_GLOBS {
+            let Some((seq, Kept { soft, target })) = self.by_seq.pop_first() else { return };
+            self.newest(soft).remove(&target, seq);
             self.floor = seq;
         }
     }
 
-    fn forget(&mut self, kept: &Kept) {
-        match kept {
-            Kept::Key(key) => {
-                self.keys.remove(key);
-            }
-            Kept::Tag(tag) => {
-                self.tags.remove(tag);
-            }
-            Kept::Prefix(prefix) => {
-                self.prefixes.remove(prefix);
-                if let Some(count) = self.prefix_lengths.get_mut(&prefix.len()) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.prefix_lengths.remove(&prefix.len());
-                    }
-                }
-            }
-        }
+    fn newest(&mut self, soft: bool) -> &mut Newest {
+        if soft { &mut self.soft } else { &mut self.hard }
     }
 
     fn raise_floor_over_everything(&mut self) {
         self.floor = self.position.seq;
         self.by_seq.clear();
-        self.keys.clear();
-        self.tags.clear();
-        self.prefixes.clear();
-        self.prefix_lengths.clear();
+        self.hard = Newest::default();
+        self.soft = Newest::default();
     }
 }

@@ -38,8 +38,8 @@ pub fn take_receiver(token: u32) -> Option<u32> {
     RECEIVERS.with_borrow_mut(|receivers| receivers.remove(&token))
 }
 
-/// Has [`crate::Stream::on_wake`] of another stream called, once the next callback of a plugin is over: what a stream
-/// does to another from within its own callbacks, the host takes for its own.
+/// Has [`crate::Stream::on_wake`] of another stream called, once the next tick or answer to a callout is over: what a
+/// stream does to another from within its own callbacks, the host takes for its own.
 pub fn wake(stream: ContextId) {
     WOKEN.with_borrow_mut(|woken| woken.push(stream));
 }

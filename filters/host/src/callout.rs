@@ -14,6 +14,8 @@ pub struct Token(pub u32);
 pub struct Callout<'a> {
     /// The cluster's name in Envoy's configuration.
     pub cluster: &'a str,
+    /// `:authority`; without it the cluster's name.
+    pub authority: Option<&'a str>,
     /// `:method`.
     pub method: &'a str,
     /// `:path`.
@@ -39,7 +41,8 @@ impl Callout<'_> {
     }
 
     fn send_for(&self, receiver: u32) -> Result<Token, HostError> {
-        let pseudo = [(":method", self.method), (":path", self.path), (":authority", self.cluster)];
+        let authority = self.authority.unwrap_or(self.cluster);
+        let pseudo = [(":method", self.method), (":path", self.path), (":authority", authority)];
         let headers =
             pseudo.iter().chain(self.headers).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let token = abi::http_call(self.cluster, &pairs::encode(headers), self.body, self.timeout_ms)?;

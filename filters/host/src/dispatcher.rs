@@ -88,10 +88,11 @@ impl<P: Plugin> Dispatcher<P> {
         if let Some(plugin) = self.plugin(receiver) {
             enter_plugin(receiver);
             plugin.on_callout(Token(token), response);
-            self.wake_streams();
         } else {
             self.with_other_stream(receiver, |stream| stream.on_callout(Token(token), response));
         }
+        // To the host, the answer to a stream's callout is a callback of the plugin too.
+        self.wake_streams();
     }
 
     /// See [`Stream::on_request_headers`].

@@ -27,7 +27,16 @@ fn told() -> Vec<String> {
 }
 
 fn send() -> Result<Token, HostError> {
-    Callout { cluster: "c", method: "GET", path: "/", headers: &[], body: &[], timeout_ms: 1 }.send()
+    Callout {
+        cluster: "c",
+        authority: None,
+        method: "GET",
+        path: "/",
+        headers: &[],
+        body: &[],
+        timeout_ms: 1,
+    }
+    .send()
 }
 
 impl Plugin for Telling {

@@ -78,6 +78,7 @@ pub struct Host {
     /// Calls that fail with status 10, by name: `http_call` for example.
     pub failing: HashSet<&'static str>,
     pub(crate) metrics: Vec<(String, MetricKind, i64)>,
+    pub(crate) shared_data: HashMap<String, Vec<u8>>,
     pub(crate) properties: HashMap<Vec<u8>, Vec<u8>>,
     pub(crate) buffers: HashMap<BufferId, Vec<u8>>,
     pub(crate) last_token: u32,

@@ -26,6 +26,7 @@ mod pairs;
 mod plugin;
 mod property;
 mod route;
+pub mod shared;
 mod structs;
 
 pub use active::wake;

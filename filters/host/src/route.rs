@@ -44,20 +44,40 @@ impl<T> Route<T> {
 /// settings are remembered by both. A route without a name is read each time.
 pub struct Routes<T> {
     filter: &'static str,
+    read_settings: Box<ReadSettings<T>>,
     known: RefCell<HashMap<Vec<u8>, ByAuthority<T>>>,
     size: Cell<usize>,
     mistakes: Cell<u64>,
 }
 
+/// Makes of a route's settings, as JSON, what a filter works with.
+type ReadSettings<T> = dyn Fn(&[u8]) -> Result<T, ConfigError>;
 type ByAuthority<T> = HashMap<Vec<u8>, Rc<Route<T>>>;
 
-impl<T: DeserializeOwned> Routes<T> {
+impl<T: DeserializeOwned + 'static> Routes<T> {
+    /// For the settings under `filter`, `slipstream.response-cache` say.
+    pub fn new(filter: &'static str) -> Routes<T> {
+        Routes::read_by(filter, config::load)
+    }
+}
+
+impl<T: 'static> Routes<T> {
     /// How many routes × authorities are remembered; past that all are forgotten.
     pub const CAPACITY: usize = 4_096;
 
-    /// For the settings under `filter`, `slipstream.response-cache` say.
-    pub fn new(filter: &'static str) -> Routes<T> {
-        Routes { filter, known: RefCell::default(), size: Cell::new(0), mistakes: Cell::new(0) }
+    /// [`Routes::new`], with settings that are made of more than their JSON.
+    pub fn read_by(
+        filter: &'static str,
+        read_settings: impl Fn(&[u8]) -> Result<T, ConfigError> + 'static,
+    ) -> Routes<T> {
+        let read_settings = Box::new(read_settings);
+        Routes {
+            filter,
+            read_settings,
+            known: RefCell::default(),
+            size: Cell::new(0),
+            mistakes: Cell::new(0),
+        }
     }
 
     /// The current stream's route; `now_ms` is any clock's time in milliseconds.
@@ -88,7 +108,7 @@ impl<T: DeserializeOwned> Routes<T> {
         let metadata = Property::ROUTE_METADATA.bytes()?.unwrap_or_default();
         let name = String::from_utf8_lossy(name).into_owned();
         let cluster = Property::CLUSTER_NAME.bytes()?.unwrap_or_default();
-        let settings = parse(&metadata, self.filter).map_err(|mistake| {
+        let settings = parse(&metadata, self.filter, &*self.read_settings).map_err(|mistake| {
             self.mistakes.set(self.mistakes.get() + 1);
             error(&format!(
                 "route `{name}`: {} metadata: {mistake}; the filter leaves this route alone",
@@ -119,10 +139,10 @@ struct Metadata {
 }
 
 /// Reads a filter's settings out of serialized route metadata. A filter that is not named has all defaults.
-fn parse<T: DeserializeOwned>(metadata: &[u8], filter: &str) -> Result<T, ConfigError> {
+fn parse<T: 'static>(metadata: &[u8], filter: &str, read: &ReadSettings<T>) -> Result<T, ConfigError> {
     let mut metadata = Metadata::decode(metadata).map_err(|e| ConfigError::new(".", e.to_string()))?;
     let settings = metadata.filter_metadata.remove(filter).unwrap_or_default();
-    config::load(structs::to_json(settings).to_string().as_bytes())
+    read(structs::to_json(settings).to_string().as_bytes())
 }
 
 /// Serialized metadata that say `settings`, a JSON object, to `filter`.
@@ -162,7 +182,7 @@ mod tests {
             (json!({"tags": [1]}), Err("tags[0]")),
         ];
         for (settings, expected) in cases {
-            let parsed = parse::<Settings>(&encode("slipstream.x", &settings), "slipstream.x");
+            let parsed = parse::<Settings>(&encode("slipstream.x", &settings), "slipstream.x", &config::load);
             assert_eq!(parsed.map_err(|error| error.path), expected.map_err(str::to_owned), "{settings}");
         }
     }
@@ -170,12 +190,12 @@ mod tests {
     #[test]
     fn another_filters_settings_are_not_looked_at() {
         let metadata = encode("slipstream.y", &json!({"nonsense": true}));
-        assert_eq!(parse::<Settings>(&metadata, "slipstream.x"), Ok(Settings::default()));
+        assert_eq!(parse::<Settings>(&metadata, "slipstream.x", &config::load), Ok(Settings::default()));
     }
 
     #[test]
     fn garbage_is_an_error() {
-        assert!(parse::<Settings>(&[0xff; 9], "slipstream.x").is_err());
+        assert!(parse::<Settings>(&[0xff; 9], "slipstream.x", &config::load).is_err());
     }
 
     #[test]

@@ -19,6 +19,30 @@ pub struct Companion {
 /// What an envelope may have beside a body: Envoy's own limit of 60 KiB of headers, the key and tags.
 const ENVELOPE_BYTES: u64 = 128 << 10;
 
+/// What a lookup asks for beside what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Nothing.
+    Stored,
+    /// Leave to fetch it, if nothing fresh is stored; nobody else gets leave for so many milliseconds.
+    Lease(u64),
+    /// The same, after waiting so many milliseconds at most for whoever has leave.
+    Wait(u64),
+}
+
+/// Who fetches what is not stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetching {
+    /// The asker, under this lease.
+    Lead(String),
+    /// Someone else, and the asker may wait.
+    Wait,
+    /// Everyone for themselves: such answers are not stored.
+    Pass,
+    /// The companion does not say.
+    Unsaid,
+}
+
 /// What a lookup has found, in the answer's body.
 pub enum Found<'a> {
     /// A response that no invalidation has hit.
@@ -42,22 +66,39 @@ impl Companion {
     /// Polls the log of invalidations.
     pub fn poll(&self, path: &str, timeout_ms: u32) -> Result<Token, HostError> {
         let cluster = &self.config.cluster;
-        let poll = Callout { cluster, method: "GET", path, headers: &[], body: &[], timeout_ms };
+        let poll =
+            Callout { cluster, authority: None, method: "GET", path, headers: &[], body: &[], timeout_ms };
         self.send(poll, |poll| poll.send())
     }
 
     /// Asks for the response stored under a full key. None while the breaker is open.
-    pub fn look_up(&mut self, key: &str, now_ms: u64) -> Option<Result<Token, HostError>> {
+    pub fn look_up(&mut self, key: &str, ask: Ask, now_ms: u64) -> Option<Result<Token, HostError>> {
         if !self.breaker.try_acquire(now_ms) {
             return None;
         }
+        let (lease_ms, wait_ms) = match ask {
+            Ask::Stored => (0, 0),
+            Ask::Lease(lease_ms) => (lease_ms, 0),
+            Ask::Wait(wait_ms) => (wait_ms, wait_ms),
+        };
+        let (lease, wait) = (lease_ms.to_string(), wait_ms.to_string());
+        let headers = [
+            (names::KEY_HEADER, key),
+            (names::LEASE_MS_HEADER, lease.as_str()),
+            (names::WAIT_MS_HEADER, wait.as_str()),
+        ];
+        let count = 1 + usize::from(lease_ms > 0) + usize::from(wait_ms > 0);
         let lookup = Callout {
             cluster: &self.config.cluster,
+            authority: None,
             method: "GET",
             path: names::RESPONSES_PATH,
-            headers: &[(names::KEY_HEADER, key)],
+            headers: headers.get(..count).unwrap_or_default(),
             body: &[],
-            timeout_ms: self.config.lookup_timeout_ms,
+            timeout_ms: self
+                .config
+                .lookup_timeout_ms
+                .saturating_add(u32::try_from(wait_ms).unwrap_or(u32::MAX)),
         };
         let sent = self.send(lookup, |lookup| lookup.send());
         if sent.is_err() {
@@ -84,32 +125,54 @@ impl Companion {
         }
     }
 
-    /// Stores a response; that an answer has come is for the plugin to hear. False if it could not be sent, or if the
-    /// companion is being left alone.
-    pub fn store(&self, entry: &Entry, ttl_ms: u64) -> bool {
+    /// Stores a response, which ends the lease under which it was fetched; that an answer has come is for the plugin to
+    /// hear. None if it could not be sent, or if the companion is being left alone.
+    pub fn store(&self, entry: &Entry, ttl_ms: u64, lease: Option<&str>) -> Option<Token> {
         if self.breaker.state() != State::Closed {
-            return false;
+            return None;
         }
         let ttl = ttl_ms.to_string();
+        let mut headers = vec![
+            (names::KEY_HEADER, entry.key.as_str()),
+            (names::TTL_HEADER, &ttl),
+            ("content-type", names::ENVELOPE_MEDIA_TYPE),
+        ];
+        headers.extend(lease.map(|lease| (names::LEASE_HEADER, lease)));
         let store = Callout {
             cluster: &self.config.cluster,
+            authority: None,
             method: "PUT",
             path: names::RESPONSES_PATH,
-            headers: &[
-                (names::KEY_HEADER, &entry.key),
-                (names::TTL_HEADER, &ttl),
-                ("content-type", names::ENVELOPE_MEDIA_TYPE),
-            ],
+            headers: &headers,
             body: &entry.encode(),
             timeout_ms: 10 * self.config.lookup_timeout_ms,
         };
-        self.send(store, |store| store.send_for_plugin()).is_ok()
+        self.send(store, |store| store.send_for_plugin()).ok()
+    }
+
+    /// Gives a lease back that nothing was stored under, so that whoever waits goes on. With `pass_ms`, nobody is to wait
+    /// for this key for so long: its answers are not stored. A lease that cannot be given back runs out.
+    pub fn release(&self, key: &str, lease: &str, pass_ms: Option<u64>) {
+        let pass = pass_ms.map(|pass_ms| pass_ms.to_string());
+        let mut headers = vec![(names::KEY_HEADER, key), (names::LEASE_HEADER, lease)];
+        headers.extend(pass.as_deref().map(|pass| (names::PASS_MS_HEADER, pass)));
+        let release = Callout {
+            cluster: &self.config.cluster,
+            authority: None,
+            method: "DELETE",
+            path: names::LEASES_PATH,
+            headers: &headers,
+            body: &[],
+            timeout_ms: self.config.lookup_timeout_ms,
+        };
+        let _ = self.send(release, |release| release.send_for_plugin());
     }
 
     /// Asks that something be invalidated everywhere.
     pub fn invalidate(&self, request: &InvalidationRequest) -> Result<Token, HostError> {
         let invalidation = Callout {
             cluster: &self.config.cluster,
+            authority: None,
             method: "POST",
             path: names::INVALIDATIONS_PATH,
             headers: &[("content-type", "application/json")],
@@ -157,6 +220,26 @@ pub fn read<'a>(
         },
         Err(_) => Found::Failed,
     }
+}
+
+/// Who is to fetch what a lookup has not found, or not fresh.
+pub fn fetching(response: &Result<CalloutResponse, CalloutError>) -> Fetching {
+    let Some(headers) = response.as_ref().ok().and_then(|response| response.headers().ok()) else {
+        return Fetching::Unsaid;
+    };
+    let lease = || headers.first(names::LEASE_HEADER).and_then(|id| str::from_utf8(id).ok());
+    match headers.first(names::FETCH_HEADER).and_then(|fetch| str::from_utf8(fetch).ok()) {
+        Some(names::FETCH_LEAD) => lease().map_or(Fetching::Unsaid, |id| Fetching::Lead(id.to_owned())),
+        Some(names::FETCH_WAIT) => Fetching::Wait,
+        Some(names::FETCH_PASS) => Fetching::Pass,
+        _ => Fetching::Unsaid,
+    }
+}
+
+/// Whether the companion says that what it has found was invalidated softly.
+pub fn is_told_stale(response: &Result<CalloutResponse, CalloutError>) -> bool {
+    let headers = response.as_ref().ok().and_then(|response| response.headers().ok());
+    headers.is_none_or(|headers| headers.contains(names::STALE_HEADER))
 }
 
 fn position(headers: &Headers) -> Option<Position> {

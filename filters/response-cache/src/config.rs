@@ -1,6 +1,7 @@
-//! The filter's configuration, and a route's.
+//! The filter's configuration.
 
-use cache_policy::{Policy, RoutePolicy};
+use crate::settings::{Settings, within};
+use cache_policy::Policy;
 use serde::Deserialize;
 use slipstream_host::{ConfigError, check_field_names};
 
@@ -31,12 +32,18 @@ pub struct Config {
     /// Milliseconds that a request waits at most for another's fetch of the same response; 0 has each fetch for itself.
     #[serde(default = "default_collapse_wait_ms")]
     pub collapse_wait_ms: u64,
-    /// Seconds that a response is kept at most, whatever its origin says.
-    #[serde(default = "default_max_ttl_seconds")]
-    pub max_ttl_seconds: u64,
-    /// Seconds that a stale response is kept to be validated, or to be served when its origin fails.
-    #[serde(default = "default_keep_stale_seconds")]
-    pub keep_stale_seconds: u64,
+    /// Response fields that speak to this cache alone, in place of Cache-Control and Expires; the first that is there counts
+    /// (RFC 9213).
+    #[serde(default = "default_targeted_fields")]
+    pub targeted_fields: Vec<String>,
+    /// Variants that a key's responses may have at most by their Vary field; further ones are not stored.
+    #[serde(default = "default_max_variants")]
+    pub max_variants: usize,
+    /// How stale responses are refreshed that are served meanwhile; without it they are fetched before they are served.
+    pub refresh: Option<Refresh>,
+    /// Settings of routes that do not have their own.
+    #[serde(default)]
+    pub defaults: Settings,
     /// Label sets that each metric has at most; what exceeds them is counted as `other`.
     #[serde(default = "default_max_label_sets")]
     pub max_label_sets: usize,
@@ -64,6 +71,18 @@ pub struct Companion {
     /// Milliseconds that it is left alone before one request probes it.
     #[serde(default = "default_open_ms")]
     pub breaker_open_ms: u64,
+}
+
+/// How stale responses are refreshed.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// Name of a cluster in Envoy's configuration that leads back to this listener, so that a refresh takes the way of
+    /// a client's request.
+    pub cluster: String,
+    /// Milliseconds that a refresh may take.
+    #[serde(default = "default_refresh_timeout_ms")]
+    pub timeout_ms: u32,
 }
 
 /// The cache in the VM's memory.
@@ -97,12 +116,16 @@ fn default_collapse_wait_ms() -> u64 {
     5_000
 }
 
-fn default_max_ttl_seconds() -> u64 {
-    Policy::default().max_ttl_seconds
+fn default_targeted_fields() -> Vec<String> {
+    Policy::default().targeted_fields
 }
 
-fn default_keep_stale_seconds() -> u64 {
-    Policy::default().keep_stale_seconds
+fn default_max_variants() -> usize {
+    64
+}
+
+fn default_refresh_timeout_ms() -> u32 {
+    30_000
 }
 
 fn default_max_label_sets() -> usize {
@@ -137,12 +160,6 @@ impl Config {
     /// Reads and checks a configuration.
     pub fn load(json: &[u8]) -> Result<Config, ConfigError> {
         let config: Config = slipstream_host::load_config(json)?;
-        let within = |path: &str, value: u64, least: u64, most: u64| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(ConfigError::new(path, format!("{value} is out of range, expected {least} to {most}")))
-        };
         let companion = &config.companion;
         if companion.cluster.is_empty() {
             return Err(ConfigError::new(
@@ -160,11 +177,25 @@ impl Config {
         within("l1.max_bytes", config.l1.max_bytes, 0, L1_LIMIT)?;
         within("max_entry_bytes", config.max_entry_bytes, 1, ENTRY_LIMIT)?;
         within("collapse_wait_ms", config.collapse_wait_ms, 0, 60_000)?;
-        within("max_ttl_seconds", config.max_ttl_seconds, 1, 31_536_000)?;
-        within("keep_stale_seconds", config.keep_stale_seconds, 0, 31_536_000)?;
+        within("max_variants", config.max_variants as u64, 1, 10_000)?;
         within("max_label_sets", config.max_label_sets as u64, 1, 100_000)?;
         check_field_names("credential_headers", &config.credential_headers)?;
         check_field_names("tag_headers", &config.tag_headers)?;
+        check_field_names("targeted_fields", &config.targeted_fields)?;
+        if let Some(refresh) = &config.refresh {
+            if refresh.cluster.is_empty() {
+                return Err(ConfigError::new(
+                    "refresh.cluster",
+                    "expected the name of a cluster, found nothing",
+                ));
+            }
+            within("refresh.timeout_ms", refresh.timeout_ms.into(), 1, 600_000)?;
+        }
+        config
+            .defaults
+            .clone()
+            .resolve()
+            .map_err(|error| ConfigError { path: format!("defaults.{}", error.path), ..error })?;
         check_field_names("route_fields", config.route_fields.as_deref().unwrap_or_default())?;
         Ok(config)
     }
@@ -173,61 +204,7 @@ impl Config {
     pub fn policy(&self) -> Policy {
         Policy {
             credential_headers: self.credential_headers.clone(),
-            max_ttl_seconds: self.max_ttl_seconds,
-            keep_stale_seconds: self.keep_stale_seconds,
-        }
-    }
-}
-
-/// A route's settings, from its metadata under `slipstream.response-cache`.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(from = "RawRouteSettings")]
-pub struct RouteSettings {
-    /// What of them decides on storing and reusing.
-    pub policy: RoutePolicy,
-}
-
-impl Default for RouteSettings {
-    fn default() -> Self {
-        RawRouteSettings::default().into()
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawRouteSettings {
-    enabled: bool,
-    default_ttl_seconds: Option<u64>,
-    stale_if_error_seconds: Option<u64>,
-    tags: Vec<String>,
-    invalidates: Vec<String>,
-    key_headers: Vec<String>,
-}
-
-impl Default for RawRouteSettings {
-    fn default() -> Self {
-        RawRouteSettings {
-            enabled: true,
-            default_ttl_seconds: None,
-            stale_if_error_seconds: None,
-            tags: Vec::new(),
-            invalidates: Vec::new(),
-            key_headers: Vec::new(),
-        }
-    }
-}
-
-impl From<RawRouteSettings> for RouteSettings {
-    fn from(raw: RawRouteSettings) -> Self {
-        RouteSettings {
-            policy: RoutePolicy {
-                enabled: raw.enabled,
-                default_ttl_seconds: raw.default_ttl_seconds,
-                stale_if_error_seconds: raw.stale_if_error_seconds,
-                tags: raw.tags,
-                invalidates: raw.invalidates,
-                key_headers: raw.key_headers,
-            },
+            targeted_fields: self.targeted_fields.clone(),
         }
     }
 }
@@ -235,14 +212,14 @@ impl From<RawRouteSettings> for RouteSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cache_policy::RoutePolicy;
 
     #[test]
     fn defaults_are_cautious() {
         let config = Config::load(br#"{"companion": {"cluster": "c"}}"#).unwrap();
         assert_eq!(config.credential_headers, ["authorization", "cookie", "x-api-key"]);
         assert_eq!((config.l1.max_bytes, config.max_entry_bytes), (64 << 20, 1 << 20));
-        assert_eq!(RouteSettings::default().policy.default_ttl_seconds, None);
-        assert!(RouteSettings::default().policy.enabled);
+        assert_eq!(Settings::load(b"{}", &config.defaults).unwrap(), RoutePolicy::cautious());
     }
 
     #[test]
@@ -255,8 +232,8 @@ mod tests {
             (r#"{"companion": {"cluster": "c", "token": "a b"}}"#, "companion.token", "visible ASCII"),
             (r#"{"companion": {"cluster": "c"}, "ttl": 1}"#, "ttl", "unknown field"),
             (
-                r#"{"companion": {"cluster": "c"}, "max_ttl_seconds": -1}"#,
-                "max_ttl_seconds",
+                r#"{"companion": {"cluster": "c"}, "defaults": {"max_ttl_seconds": -1}}"#,
+                "defaults.max_ttl_seconds",
                 "`-1`, expected u64",
             ),
             (
@@ -264,7 +241,16 @@ mod tests {
                 "collapse_wait_ms",
                 "expected 0 to 60000",
             ),
-            (r#"{"companion": {"cluster": "c"}, "max_ttl_seconds": 0}"#, "max_ttl_seconds", "expected 1 to"),
+            (
+                r#"{"companion": {"cluster": "c"}, "defaults": {"max_ttl_seconds": 0}}"#,
+                "defaults.max_ttl_seconds",
+                "expected 1 to",
+            ),
+            (
+                r#"{"companion": {"cluster": "c"}, "refresh": {"cluster": ""}}"#,
+                "refresh.cluster",
+                "expected the name of a cluster",
+            ),
             (r#"{"companion": {"cluster": "c"}, "l1": {"max_bytes": "1"}}"#, "l1.max_bytes", "expected u64"),
             (
                 r#"{"companion": {"cluster": "c"}, "l1": {"max_bytes": 9999999999}}"#,

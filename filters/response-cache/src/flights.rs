@@ -55,11 +55,6 @@ const PASS_MS: u64 = 10_000;
 const MAX_PASSED: usize = 4_096;
 
 impl Flights {
-    /// Whether a request for this key would have to wait.
-    pub fn is_under_way(&self, key: &str) -> bool {
-        self.under_way.contains_key(key)
-    }
-
     /// A request misses. If it has to wait, it does so until `until_ms` at most.
     pub fn join(&mut self, key: &str, id: ContextId, until_ms: u64, now_ms: u64) -> Turn {
         if self.passed.get(key).is_some_and(|until_ms| now_ms < *until_ms) || now_ms >= until_ms {
@@ -126,7 +121,6 @@ mod tests {
         let mut flights = Flights::default();
         let turns = [(1, "a"), (2, "a"), (3, "b"), (4, "a")].map(|(id, key)| join(&mut flights, key, id, 0));
         assert_eq!(turns, [Lead, Wait, Lead, Wait]);
-        assert!(flights.is_under_way("a") && !flights.is_under_way("c"));
         assert_eq!(told(&mut flights, 1), []);
         flights.land("a", &Landed::Lost, 1);
         assert_eq!(told(&mut flights, 1), [(2, "lost"), (4, "lost")]);

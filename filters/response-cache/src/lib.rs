@@ -12,10 +12,12 @@ mod measures;
 mod outbox;
 mod plugin;
 mod question;
+mod settings;
 mod stored;
 mod stream;
+mod variants;
 
-pub use config::{Config, RouteSettings};
+pub use config::Config;
 pub use plugin::ResponseCache;
 
 slipstream_host::entry!(

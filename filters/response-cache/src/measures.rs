@@ -34,6 +34,7 @@ pub struct Measures {
     invalidations: GroupId,
     validations: GroupId,
     stale_served: GroupId,
+    refreshes: GroupId,
     mistakes: GroupId,
     l1_bytes: Gauge,
     l1_entries: Gauge,
@@ -52,6 +53,7 @@ impl Measures {
         let invalidations = counter(&["outcome"], &["slipstream_cache_invalidations_total"]);
         let validations = counter(&["outcome"], &["slipstream_cache_validations_total"]);
         let stale_served = counter(&["reason"], &["slipstream_cache_stale_served_total"]);
+        let refreshes = counter(&["outcome"], &["slipstream_cache_refreshes_total"]);
         let mistakes = counter(&[], &["slipstream_config_errors_total"]);
         let requests = metrics.group(GroupSpec {
             labels: &["service", "route", "method"],
@@ -69,7 +71,12 @@ impl Measures {
         for outcome in [NOT_MODIFIED, MODIFIED] {
             metrics.set(validations, &[outcome]);
         }
-        metrics.set(stale_served, &[ERROR]);
+        for reason in StaleReason::ALL {
+            metrics.set(stale_served, &[reason.as_str().as_bytes()]);
+        }
+        for outcome in [ANSWERED, UNANSWERED] {
+            metrics.set(refreshes, &[outcome]);
+        }
         metrics.set(mistakes, &[]);
         Measures {
             metrics,
@@ -82,6 +89,7 @@ impl Measures {
             invalidations,
             validations,
             stale_served,
+            refreshes,
             mistakes,
             l1_bytes: Gauge::new("slipstream_cache_l1_bytes"),
             l1_entries: Gauge::new("slipstream_cache_l1_entries"),
@@ -140,9 +148,14 @@ impl Measures {
         self.count(self.validations, &[if not_modified { NOT_MODIFIED } else { MODIFIED }], 1);
     }
 
-    /// A stale response was served because its origin failed.
-    pub fn stale_served(&mut self) {
-        self.count(self.stale_served, &[ERROR], 1);
+    /// A stale response was served.
+    pub fn stale_served(&mut self, reason: StaleReason) {
+        self.count(self.stale_served, &[reason.as_str().as_bytes()], 1);
+    }
+
+    /// A refresh in the background has been answered, or has not.
+    pub fn refreshed(&mut self, answered: bool) {
+        self.count(self.refreshes, &[if answered { ANSWERED } else { UNANSWERED }], 1);
     }
 
     /// Mistakes in routes' metadata.
@@ -168,11 +181,35 @@ impl Measures {
 
 const NOT_MODIFIED: &[u8] = b"not_modified";
 const MODIFIED: &[u8] = b"modified";
-const ERROR: &[u8] = b"error";
+const ANSWERED: &[u8] = b"answered";
+const UNANSWERED: &[u8] = b"unanswered";
 const SENT: &[u8] = b"sent";
 const NOT_SENT: &[u8] = b"not-sent";
 const DELIVERED: &[u8] = b"delivered";
 const UNDELIVERED: &[u8] = b"undelivered";
+
+/// Why a stale response was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StaleReason {
+    /// Its origin failed.
+    Error,
+    /// It is being refreshed.
+    Revalidating,
+    /// The client takes stale responses.
+    MaxStale,
+}
+
+impl StaleReason {
+    const ALL: [StaleReason; 3] = [StaleReason::Error, StaleReason::Revalidating, StaleReason::MaxStale];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            StaleReason::Error => "error",
+            StaleReason::Revalidating => "revalidating",
+            StaleReason::MaxStale => "max-stale",
+        }
+    }
+}
 
 /// How a lookup ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,17 +1,19 @@
 //! What one worker's streams share.
 
 use crate::companion::Companion;
-use crate::config::{Config, RouteSettings};
+use crate::config::Config;
 use crate::flights::{Flights, Landed};
 use crate::follower::{Followed, Follower};
 use crate::l1::L1;
 use crate::measures::Measures;
 use crate::outbox::Outbox;
 use crate::question::Questions;
+use crate::settings::Settings;
 use crate::stored::Stored;
-use crate::stream::CacheStream;
-use cache_policy::Policy;
-use cache_protocol::InvalidationRequest;
+use crate::stream::{CacheStream, Refresh};
+use cache_policy::{Policy, RoutePolicy};
+use cache_protocol::{InvalidationRequest, View};
+use invalidation::Verdict;
 use slipstream_host::{
     CalloutError, CalloutResponse, ConfigError, ContextId, Plugin, Routes, Token, now_ms, wake,
 };
@@ -23,7 +25,7 @@ use std::rc::Rc;
 pub struct ResponseCache {
     pub(crate) config: Config,
     pub(crate) policy: Policy,
-    pub(crate) routes: Routes<RouteSettings>,
+    pub(crate) routes: Routes<RoutePolicy>,
     pub(crate) companion: RefCell<Companion>,
     pub(crate) follower: RefCell<Follower>,
     pub(crate) l1: RefCell<L1>,
@@ -32,9 +34,20 @@ pub struct ResponseCache {
     pub(crate) flights: RefCell<Flights>,
     /// What the streams that are being woken waited for.
     landed: RefCell<HashMap<ContextId, Landed>>,
+    /// Refreshes under way.
+    pub(crate) refreshes: RefCell<HashMap<Token, Refresh>>,
+    /// What is stored once something else has been.
+    next_stores: RefCell<HashMap<Token, NextStore>>,
     outbox: RefCell<Outbox>,
     retry: RefCell<Option<(Token, InvalidationRequest)>>,
     ticks: Cell<u32>,
+}
+
+/// Something to store, and what ends with it.
+struct NextStore {
+    stored: Rc<Stored>,
+    keep_ms: u64,
+    lease: Option<String>,
 }
 
 /// Metrics are handed over every so many ticks.
@@ -50,7 +63,10 @@ impl Plugin for ResponseCache {
         let config = Config::load(configuration)?;
         Ok(ResponseCache {
             policy: config.policy(),
-            routes: Routes::new("slipstream.response-cache"),
+            routes: Routes::read_by("slipstream.response-cache", {
+                let defaults = config.defaults.clone();
+                move |json| Settings::load(json, &defaults)
+            }),
             companion: RefCell::new(Companion::new(config.companion.clone(), config.max_entry_bytes)),
             follower: RefCell::new(Follower::new()),
             l1: RefCell::new(L1::new(config.l1.max_bytes)),
@@ -58,6 +74,8 @@ impl Plugin for ResponseCache {
             questions: RefCell::new(Questions::new(&config)),
             flights: RefCell::default(),
             landed: RefCell::default(),
+            refreshes: RefCell::default(),
+            next_stores: RefCell::default(),
             outbox: RefCell::default(),
             retry: RefCell::default(),
             ticks: Cell::new(0),
@@ -74,6 +92,8 @@ impl Plugin for ResponseCache {
         self.poll(now);
         self.outbox.borrow_mut().expire(now);
         self.retry_undelivered();
+        // What is left is of streams that were gone by then.
+        self.landed.borrow_mut().clear();
         self.wake_landed(now);
         let ticks = self.ticks.get().wrapping_add(1);
         self.ticks.set(ticks);
@@ -87,30 +107,72 @@ impl Plugin for ResponseCache {
     fn on_callout(&self, token: Token, response: Result<CalloutResponse, CalloutError>) {
         if self.follower.borrow().awaits(token) {
             self.followed(response);
-        } else {
+        } else if !self.refreshed(token, &response) && !self.store_next(token) {
             self.retried(token, &response);
-            // Or it is the answer to a store, and some may wait for what was stored.
-            self.wake_landed(now_ms());
         }
+        // Some may wait for what was stored.
+        self.wake_landed(now_ms());
     }
 }
 
 impl ResponseCache {
-    /// The response stored in L1 under a full key, if the lease lasts and nothing has invalidated it.
-    pub(crate) fn find_in_l1(&self, key: &str, now_ms: u64) -> Option<Rc<Stored>> {
+    /// What is stored in L1 under a full key, if the lease lasts and nothing has invalidated it; and whether something has
+    /// made it stale.
+    pub(crate) fn find_in_l1(&self, key: &str, now_ms: u64) -> Option<(Rc<Stored>, bool)> {
         let follower = self.follower.borrow();
         let log = follower.leased(now_ms)?;
         let stored = self.l1.borrow().find(key)?;
-        if stored.is_admitted_by(log) {
-            return Some(stored);
+        match stored.judge(log) {
+            Verdict::Valid => Some((stored, false)),
+            Verdict::Stale => Some((stored, true)),
+            Verdict::Invalid | Verdict::Unknown => {
+                self.l1.borrow_mut().remove(key);
+                None
+            }
         }
-        self.l1.borrow_mut().remove(key);
-        None
     }
 
-    /// Whether the lease lasts and nothing has invalidated a response.
-    pub(crate) fn admits(&self, stored: &Stored, now_ms: u64) -> bool {
-        self.follower.borrow().leased(now_ms).is_some_and(|log| stored.is_admitted_by(log))
+    /// What the log says of a response; nothing without a lease.
+    pub(crate) fn judge(&self, stored: &Stored, now_ms: u64) -> Option<Verdict> {
+        Some(stored.judge(self.follower.borrow().leased(now_ms)?))
+    }
+
+    /// The same of one in an envelope.
+    pub(crate) fn judge_view(&self, view: &View<'_>, now_ms: u64) -> Option<Verdict> {
+        Some(self.follower.borrow().leased(now_ms)?.judge(view.key, &view.tags, view.position))
+    }
+
+    /// Stores something once what was sent before is stored: whoever finds the one looks for the other.
+    pub(crate) fn store_after(
+        &self,
+        before: Option<Token>,
+        stored: Rc<Stored>,
+        keep_ms: u64,
+        lease: Option<String>,
+    ) {
+        let next = NextStore { stored, keep_ms, lease };
+        match before {
+            Some(token) => {
+                self.next_stores.borrow_mut().insert(token, next);
+            }
+            None => self.store_now(&next),
+        }
+    }
+
+    /// Stores what was to be stored after this; false if nothing was.
+    fn store_next(&self, token: Token) -> bool {
+        let next = self.next_stores.borrow_mut().remove(&token);
+        next.inspect(|next| self.store_now(next)).is_some()
+    }
+
+    fn store_now(&self, next: &NextStore) {
+        let NextStore { stored, keep_ms, lease } = next;
+        let companion = self.companion.borrow();
+        if companion.store(&stored.entry, *keep_ms, lease.as_deref()).is_none()
+            && let Some(lease) = lease
+        {
+            companion.release(&stored.entry.key, lease, None);
+        }
     }
 
     /// What the stream that is being woken waited for.
@@ -118,10 +180,9 @@ impl ResponseCache {
         self.landed.borrow_mut().remove(&id)
     }
 
-    fn wake_landed(&self, now_ms: u64) {
+    /// Has those go on who have waited for something that has ended.
+    pub(crate) fn wake_landed(&self, now_ms: u64) {
         let mut landed = self.landed.borrow_mut();
-        // What is left is of streams that were gone by then.
-        landed.clear();
         for (id, how) in self.flights.borrow_mut().take_landed(now_ms) {
             landed.insert(id, how);
             wake(id);

@@ -1,6 +1,8 @@
 //! What a request that a stored response may answer asks for, remembered from one such request to the next.
 
-use crate::config::{Config, RouteSettings};
+use crate::config::Config;
+use cache_policy::RoutePolicy;
+use cache_policy::key::Key;
 use cache_policy::request::{DECIDING_FIELDS, Lookup};
 use http_semantics::Fields;
 use metric_model::SetId;
@@ -15,9 +17,12 @@ pub struct Question {
     /// Whether a 304 is asked for.
     pub is_conditional: bool,
     /// The route that Envoy chose.
-    pub route: Rc<Route<RouteSettings>>,
-    /// The full key.
-    pub key: String,
+    pub route: Rc<Route<RoutePolicy>>,
+    /// The key.
+    pub key: Key,
+    /// The same question to those who decode gzip: parts of what is not encoded are the same to everyone, and most is
+    /// stored for them. Only if parts are asked for.
+    pub elsewhere: Option<Rc<Question>>,
     /// Where such requests are counted.
     pub counted: SetId,
 }
@@ -25,7 +30,8 @@ pub struct Question {
 impl Question {
     /// Whether another request's fetch may answer it.
     pub fn may_share_a_fetch(&self) -> bool {
-        self.lookup.store_allowed && !self.lookup.only_if_cached
+        let Lookup { store_allowed, may_use_stored, only_if_cached, range, .. } = self.lookup;
+        store_allowed && may_use_stored && !only_if_cached && !range
     }
 }
 
@@ -70,7 +76,7 @@ impl Questions {
 
     /// Remembers the question of a request.
     pub fn remember(&mut self, request: &impl Fields, route_name: Option<&[u8]>, question: Rc<Question>) {
-        for name in question.route.settings.iter().flat_map(|settings| &settings.policy.key_headers) {
+        for name in question.route.settings.iter().flat_map(RoutePolicy::deciding_fields) {
             self.known.also_by(name);
         }
         self.known.remember(request, route_name.unwrap_or_default(), question);

@@ -4,7 +4,7 @@ use cache_policy::cache_status::CacheStatus;
 use cache_policy::reuse::Times;
 use cache_protocol::{Entry, View};
 use http_semantics::Fields;
-use invalidation::{InvalidationSet, Position};
+use invalidation::{InvalidationSet, Position, Verdict};
 use slipstream_host::HeaderBlock;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,16 +20,30 @@ pub trait Answer {
 
     /// The headers of an answer with all of it.
     fn headers(&self, age_seconds: u64, told: CacheStatus) -> Rc<HeaderBlock> {
-        Rc::new(render(self.fields(), age_seconds, told, |_| true))
+        Rc::new(render(self.fields(), age_seconds, told, |_| true, &[]))
+    }
+
+    /// The headers of an answer with parts of it, or with none because there are no such parts (RFC 9110 §15.3.7, §15.5.17).
+    /// `own` are those that speak of the parts.
+    fn part_headers(&self, age_seconds: u64, told: CacheStatus, own: &[(&str, &str)]) -> HeaderBlock {
+        let is_replaced = |name: &[u8]| {
+            name.eq_ignore_ascii_case(b"content-range")
+                || own.iter().any(|(own, _)| name.eq_ignore_ascii_case(own.as_bytes()))
+        };
+        render(self.fields(), age_seconds, told, |name| !is_replaced(name), own)
     }
 
     /// The headers of a 304: what its 200 would have sent of these (RFC 9110 §15.4.5).
     fn not_modified_headers(&self, age_seconds: u64, told: CacheStatus) -> HeaderBlock {
         const KEPT: [&str; 7] =
             ["cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"];
-        render(self.fields(), age_seconds, told, |name| {
-            KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept.as_bytes()))
-        })
+        render(
+            self.fields(),
+            age_seconds,
+            told,
+            |name| KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept.as_bytes())),
+            &[],
+        )
     }
 }
 
@@ -39,8 +53,8 @@ pub struct Stored {
     /// The response.
     pub entry: Entry,
     rendered: RefCell<Option<Rendered>>,
-    /// Where the log stood when it was last judged to admit the entry.
-    admitted_at: Cell<Option<Position>>,
+    /// Where the log stood when it last had nothing against the entry.
+    valid_at: Cell<Option<Position>>,
 }
 
 struct Rendered {
@@ -72,7 +86,7 @@ impl Answer for Stored {
         match rendered.as_ref() {
             Some(known) if known.age_seconds == age_seconds && known.told == told => known.headers.clone(),
             _ => {
-                let headers = Rc::new(render(self.fields(), age_seconds, told, |_| true));
+                let headers = Rc::new(render(self.fields(), age_seconds, told, |_| true, &[]));
                 *rendered = Some(Rendered { age_seconds, told, headers: headers.clone() });
                 headers
             }
@@ -106,7 +120,7 @@ pub fn times_of(view: &View<'_>) -> Times {
 impl Stored {
     /// A response to keep.
     pub fn new(entry: Entry) -> Stored {
-        Stored { entry, rendered: RefCell::new(None), admitted_at: Cell::new(None) }
+        Stored { entry, rendered: RefCell::new(None), valid_at: Cell::new(None) }
     }
 
     /// When it came and how long it is fresh.
@@ -118,15 +132,17 @@ impl Stored {
         }
     }
 
-    /// Whether nothing in the log invalidates it.
-    pub fn is_admitted_by(&self, log: &InvalidationSet) -> bool {
+    /// What the log says of it.
+    pub fn judge(&self, log: &InvalidationSet) -> Verdict {
         let position = log.position();
-        if self.admitted_at.get() == Some(position) {
-            return true;
+        if self.valid_at.get() == Some(position) {
+            return Verdict::Valid;
         }
-        let is_admitted = log.admits(&self.entry.key, &self.entry.tags, self.entry.position);
-        self.admitted_at.set(is_admitted.then_some(position));
-        is_admitted
+        let verdict = log.judge(&self.entry.key, &self.entry.tags, self.entry.position);
+        if verdict == Verdict::Valid {
+            self.valid_at.set(Some(position));
+        }
+        verdict
     }
 
     /// Bytes it takes in memory, with the headers rendered.
@@ -144,6 +160,7 @@ fn render(
     age_seconds: u64,
     told: CacheStatus,
     keep: impl Fn(&[u8]) -> bool,
+    own: &[(&str, &str)],
 ) -> HeaderBlock {
     let mut cache_status = String::new();
     told.write(&mut cache_status);
@@ -152,6 +169,6 @@ fn render(
         [("age", &age), ("cache-status", &cache_status), ("x-cache", told.x_cache())];
     let stored = Fields::iter(fields).filter(|(name, _)| keep(name));
     // Collected because the encoder walks it three times.
-    let fields: Vec<(&[u8], &[u8])> = stored.chain(Fields::iter(&added)).collect();
+    let fields: Vec<(&[u8], &[u8])> = stored.chain(Fields::iter(own)).chain(Fields::iter(&added)).collect();
     HeaderBlock::new(fields.into_iter())
 }

@@ -1,29 +1,36 @@
 //! A request's way through the cache.
 
+mod asked;
 mod keep;
+mod lead;
+mod refresh;
 mod seek;
 mod validate;
 mod wait;
 
-use crate::config::RouteSettings;
-use crate::measures::{Labels, Lookup as Outcome};
+use crate::companion::Ask;
+use crate::measures::Labels;
 use crate::plugin::ResponseCache;
 use crate::question::Question;
 use crate::stored::Stored;
+use asked::Asked;
+use cache_policy::RoutePolicy;
 use cache_policy::cache_status::{CacheStatus, Forward};
+use cache_policy::key::{self, Coding};
 use cache_policy::request::{self, BypassReason, RequestDecision};
-use cache_policy::{conditional, key, reference};
+use cache_policy::{conditional, reference};
 use cache_protocol::names::MAX_TARGET_BYTES;
 use cache_protocol::{Entry, InvalidationRequest};
 use http_semantics::Fields;
 use invalidation::Position;
 use keep::not_stored;
+use lead::Lead;
+pub(crate) use refresh::Refresh;
 use slipstream_host::{
     Action, CalloutError, CalloutResponse, ContextId, HeaderMap, Headers, HostError, Route, Stream, Token,
-    now_ns, resume_request, resume_response,
+    now_ms, now_ns, resume_request, resume_response,
 };
 use std::rc::Rc;
-use wait::Lead;
 
 /// One request and its response.
 pub struct CacheStream {
@@ -36,9 +43,9 @@ enum State {
     /// Nothing to do, or nothing more.
     Done,
     /// The request waits for the companion.
-    LookingUp(Token, Box<Asked>),
-    /// The request waits for another's fetch of the same response.
-    Waiting(Box<Missed>),
+    LookingUp(Token, Box<Looking>),
+    /// The request waits for another's lookup or fetch of the same response.
+    Waiting(Box<Asked>),
     /// The request is at the origin, and its response may be stored.
     Fetching(Box<Fetch>),
     /// The response's body is coming in.
@@ -51,18 +58,19 @@ enum State {
     Invalidating(Token),
 }
 
-/// A request that a stored response may answer.
-struct Asked {
-    question: Rc<Question>,
-    request: Headers,
-    began_ns: u64,
+/// A lookup under way.
+struct Looking {
+    asked: Asked,
+    /// What was asked for.
+    ask: Ask,
+    /// If others may be waiting for it.
+    lead: Option<Lead>,
 }
 
 /// A request that no stored response answers.
 struct Missed {
     asked: Asked,
     reason: Forward,
-    outcome: Outcome,
     /// Where the log stands; without it the origin's response cannot be stored.
     position: Option<Position>,
     /// What is stored for it, and will not do as it is.
@@ -92,8 +100,11 @@ struct Write {
 struct Collected {
     entry: Entry,
     keep_ms: u64,
-    route: Rc<Route<RouteSettings>>,
+    /// What is stored under the key itself, if its responses vary and that is news.
+    variants: Option<(Entry, u64)>,
+    route: Rc<Route<RoutePolicy>>,
     announced_bytes: Option<u64>,
+    max_bytes: u64,
     lead: Option<Lead>,
 }
 
@@ -110,12 +121,13 @@ impl CacheStream {
     fn begin(&mut self, has_body: bool) -> Result<Action, HostError> {
         let plugin = self.plugin.clone();
         let request = HeaderMap::Request.read()?;
+        let refreshing = plugin.take_refresh(&request);
         let began_ns = now_ns();
         let now_ms = began_ns / 1_000_000;
         let route_name = plugin.questions.borrow().route_name()?;
         let known = plugin.questions.borrow_mut().recall(&request, route_name.as_deref(), now_ms);
         if let Some(question) = known {
-            return Ok(self.ask(Asked { question, request, began_ns }, has_body));
+            return Ok(self.ask(Asked::new(question, request, began_ns, refreshing), has_body));
         }
         let (Some(method), Some(authority), Some(path)) =
             (request.first(":method"), request.first(":authority"), request.first(":path"))
@@ -129,14 +141,14 @@ impl CacheStream {
         let Some(settings) = &route.settings else {
             return Ok(self.bypass(&route, "settings"));
         };
-        match request::decide(method, &request, &plugin.policy, &settings.policy) {
+        match request::decide(method, &request, &plugin.policy, settings) {
             RequestDecision::Bypass(reason) => Ok(self.bypass(&route, reason.as_str())),
             RequestDecision::Invalidate => {
                 let key = key::primary(b"GET", authority, path);
                 let invalidation = InvalidationRequest {
                     // Nothing is stored under a longer one.
                     keys: if key.len() <= MAX_TARGET_BYTES { vec![key] } else { Vec::new() },
-                    tags: settings.policy.invalidates.clone(),
+                    tags: settings.invalidates.clone(),
                     ..InvalidationRequest::default()
                 };
                 if invalidation.is_empty() {
@@ -146,17 +158,24 @@ impl CacheStream {
                 Ok(Action::Continue)
             }
             RequestDecision::Lookup(lookup) => {
-                let primary = key::primary(b"GET", authority, path);
-                let coding = key::Coding::of_request(&request);
-                let key = key::full(&primary, coding, &route.name, &settings.policy.key_headers, &request);
-                if key.len() > MAX_TARGET_BYTES {
+                let coding = Coding::of_request(&request);
+                let key_for =
+                    |coding| key::of_request(authority, path, coding, &route.name, &settings.key, &request);
+                let key = key_for(coding);
+                if key.full.len() > MAX_TARGET_BYTES {
                     return Ok(self.bypass(&route, LONG_KEY));
                 }
                 let counted = plugin.measures.borrow_mut().of_requests(self.labels(&route), lookup.head);
                 let is_conditional = conditional::is_conditional(&request);
-                let question = Rc::new(Question { lookup, is_conditional, route, key, counted });
+                let question = |key, elsewhere| {
+                    let (lookup, route) = (lookup.clone(), route.clone());
+                    Rc::new(Question { lookup, is_conditional, route, key, elsewhere, counted })
+                };
+                let elsewhere =
+                    (lookup.range && coding != Coding::Gzip).then(|| question(key_for(Coding::Gzip), None));
+                let question = question(key, elsewhere);
                 plugin.questions.borrow_mut().remember(&request, route_name.as_deref(), question.clone());
-                Ok(self.ask(Asked { question, request, began_ns }, has_body))
+                Ok(self.ask(Asked::new(question, request, began_ns, refreshing), has_body))
             }
         }
     }
@@ -169,10 +188,11 @@ impl CacheStream {
         if has_body {
             return self.bypass(&asked.question.route, BypassReason::Body.as_str());
         }
-        self.seek(asked)
+        let now_ms = asked.began_ns / 1_000_000;
+        self.seek(asked, now_ms)
     }
 
-    fn bypass(&mut self, route: &Route<RouteSettings>, reason: &'static str) -> Action {
+    fn bypass(&mut self, route: &Route<RoutePolicy>, reason: &'static str) -> Action {
         self.plugin.measures.borrow_mut().bypassed(self.labels(route), reason);
         self.state = State::Bypassing(reason);
         Action::Continue
@@ -202,7 +222,7 @@ impl CacheStream {
         })
     }
 
-    fn labels<'a>(&'a self, route: &'a Route<RouteSettings>) -> Labels<'a> {
+    fn labels<'a>(&'a self, route: &'a Route<RoutePolicy>) -> Labels<'a> {
         let service = self.plugin.config.service.as_deref().unwrap_or(&route.cluster);
         Labels { service, route: &route.name }
     }
@@ -232,8 +252,8 @@ impl Stream for CacheStream {
 
     fn on_callout(&mut self, token: Token, response: Result<CalloutResponse, CalloutError>) {
         match std::mem::replace(&mut self.state, State::Done) {
-            State::LookingUp(waiting, asked) if waiting == token => {
-                if self.found(*asked, response) == Action::Continue {
+            State::LookingUp(waiting, looking) if waiting == token => {
+                if self.found(*looking, response) == Action::Continue {
                     resume_request();
                 }
             }
@@ -241,9 +261,10 @@ impl Stream for CacheStream {
                 self.plugin.invalidated(token, &response);
                 resume_response();
             }
-            // The answer to a store.
             state => self.state = state,
         }
+        // Some may have waited for what was looked up.
+        self.plugin.wake_landed(now_ms());
     }
 
     fn on_wake(&mut self) {

@@ -68,6 +68,10 @@ impl State {
         let node = self.nodes.get(address);
         node.ok_or_else(|| Unavailable { reason: format!("{address} is away") })
     }
+
+    fn connection(&self, owner: Option<&Address>) -> Option<Connection> {
+        Some(Connection::new(self.nodes.get(owner?)?.server.clone(), false))
+    }
 }
 
 impl Cluster {
@@ -144,9 +148,27 @@ impl Cluster {
         Some(Connection::new(self.node_of(key).ok()?.server, false))
     }
 
-    /// A connection to each master there is one to.
-    pub(super) fn everywhere(&self) -> Vec<Connection> {
-        self.nodes().into_iter().map(|node| Connection::new(node.server, false)).collect()
+    /// A connection to each master; none to those that are away.
+    pub(super) fn everywhere(&self) -> Vec<Option<Connection>> {
+        self.read(|state| {
+            let masters: HashSet<&Address> = state.owners.all().collect();
+            masters.into_iter().map(|master| state.connection(Some(master))).collect()
+        })
+    }
+
+    /// Full keys by the master that has what `name` makes of them, with connections to those that are not away.
+    pub(super) fn by_node(
+        &self,
+        full_keys: Vec<String>,
+        name: impl Fn(&str) -> String,
+    ) -> Vec<(Option<Connection>, Vec<String>)> {
+        self.read(|state| {
+            let mut parts: HashMap<Option<&Address>, Vec<String>> = HashMap::new();
+            for full_key in full_keys {
+                parts.entry(state.owners.of(slot(&name(&full_key)))).or_default().push(full_key);
+            }
+            parts.into_iter().map(|(owner, part)| (state.connection(owner), part)).collect()
+        })
     }
 
     fn node(&self, address: &Address) -> Result<Node, Unavailable> {

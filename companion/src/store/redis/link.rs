@@ -72,12 +72,23 @@ impl Link {
         }
     }
 
-    /// A connection to each server that keeps entries.
-    #[expect(dead_code, reason = "a walk over all entries starts here")]
-    pub(super) fn everywhere(&self) -> Vec<Connection> {
+    /// A connection to each server that keeps entries; none to those that are away.
+    pub(super) fn everywhere(&self) -> Vec<Option<Connection>> {
         match &self.cluster {
             Some(cluster) => cluster.everywhere(),
-            None => vec![self.connection.clone()],
+            None => vec![Some(self.connection.clone())],
+        }
+    }
+
+    /// Full keys by the server that has what `name` makes of them, with connections to those that are not away.
+    pub(super) fn by_server(
+        &self,
+        full_keys: Vec<String>,
+        name: impl Fn(&str) -> String,
+    ) -> Vec<(Option<Connection>, Vec<String>)> {
+        match &self.cluster {
+            Some(cluster) => cluster.by_node(full_keys, name),
+            None => vec![(Some(self.connection.clone()), full_keys)],
         }
     }
 }

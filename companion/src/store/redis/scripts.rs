@@ -4,7 +4,7 @@ use invalidation::{Position, Record, Target};
 use redis::Script;
 
 /// The scripts that Redis runs in one piece.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Scripts {
     /// Appends records to the log.
     pub(super) append: Script,
@@ -12,6 +12,16 @@ pub(super) struct Scripts {
     pub(super) catch_up: Script,
     /// Stores an entry unless the log says no.
     pub(super) store: Script,
+    /// Adds an entry to an index.
+    pub(super) index: Script,
+    /// Takes entries out of an index.
+    pub(super) drop_from_index: Script,
+    /// Removes an entry if it is from before a position.
+    pub(super) unlink: Script,
+    /// Takes a lease.
+    pub(super) claim: Script,
+    /// Releases a lease.
+    pub(super) release: Script,
 }
 
 impl Scripts {
@@ -19,7 +29,16 @@ impl Scripts {
         Self {
             append: Script::new(concat!(include_str!("begin.lua"), include_str!("append.lua"))),
             catch_up: Script::new(concat!(include_str!("begin.lua"), include_str!("catch_up.lua"))),
-            store: Script::new(include_str!("store.lua")),
+            store: Script::new(concat!(
+                include_str!("hits.lua"),
+                include_str!("index.lua"),
+                include_str!("store.lua")
+            )),
+            index: Script::new(concat!(include_str!("index.lua"), include_str!("add.lua"))),
+            drop_from_index: Script::new(include_str!("drop.lua")),
+            unlink: Script::new(include_str!("unlink.lua")),
+            claim: Script::new(include_str!("claim.lua")),
+            release: Script::new(include_str!("release.lua")),
         }
     }
 }
@@ -36,6 +55,25 @@ pub(super) fn epoch_text(epoch: u64) -> String {
     format!("{epoch:016x}")
 }
 
+/// What a soft record's kind starts with.
+const SOFT: &str = "soft-";
+
+/// A record's kind as it stands in the stream.
+pub(super) fn kind(target: &Target, soft: bool) -> String {
+    [if soft { SOFT } else { "" }, target.kind()].concat()
+}
+
+/// The record that stands in the stream as this.
+fn record(seq: u64, kind: &str, value: String) -> Record {
+    let (soft, kind) = kind.strip_prefix(SOFT).map_or((false, kind), |kind| (true, kind));
+    let value = if kind == "all" { None } else { Some(value) };
+    match Target::from_parts(kind, value) {
+        Ok(target) => Record { seq, target, soft },
+        // A later version's: what it hits is anyone's guess, so it hits everything.
+        Err(_) => Record { seq, target: Target::All, soft: false },
+    }
+}
+
 /// The position that the values of epoch and head stand for; none if one is missing or nonsense.
 pub(super) fn position(epoch: Option<&str>, head: Option<&str>) -> Option<Position> {
     // Behind the digits stands the run of the server.
@@ -49,10 +87,7 @@ pub(super) fn log_state(answer: Vec<String>) -> Option<LogState> {
     let mut records = Vec::with_capacity(parts.len() / 3);
     while let Some(seq) = parts.next() {
         let (kind, value) = (parts.next()?, parts.next()?);
-        let value = if kind == "all" { None } else { Some(value) };
-        // A kind this version does not know is a later one's: what it hits is anyone's guess, so it hits everything.
-        let target = Target::from_parts(&kind, value).unwrap_or(Target::All);
-        records.push(Record { seq: seq.parse().ok()?, target });
+        records.push(record(seq.parse().ok()?, &kind, value));
     }
     Some(LogState { head, records })
 }
@@ -74,13 +109,23 @@ mod tests {
             (
                 vec!["00000000000000ab", "9", "8", "tag", "t", "9", "all", ""],
                 Some(vec![
-                    Record { seq: 8, target: Target::Tag("t".into()) },
-                    Record { seq: 9, target: Target::All },
+                    Record { seq: 8, target: Target::Tag("t".into()), soft: false },
+                    Record { seq: 9, target: Target::All, soft: false },
                 ]),
             ),
             (
-                vec!["00000000000000ab", "9", "9", "from-the-future", "x"],
-                Some(vec![Record { seq: 9, target: Target::All }]),
+                vec!["00000000000000ab", "9", "8", "soft-tag", "t", "9", "soft-all", ""],
+                Some(vec![
+                    Record { seq: 8, target: Target::Tag("t".into()), soft: true },
+                    Record { seq: 9, target: Target::All, soft: true },
+                ]),
+            ),
+            (
+                vec!["00000000000000ab", "9", "8", "from-the-future", "x", "9", "soft-future", "x"],
+                Some(vec![
+                    Record { seq: 8, target: Target::All, soft: false },
+                    Record { seq: 9, target: Target::All, soft: false },
+                ]),
             ),
             (vec!["00000000000000ab", "9", "9", "tag"], None),
             (vec!["00000000000000ab", "9", "x", "tag", "t"], None),

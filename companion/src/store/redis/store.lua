@@ -1,4 +1,5 @@
--- Stores an entry unless a record of the log hits it. KEYS: response, epoch, head, log. ARGV: the envelope, its time to
+-- Stores an entry unless a record of the log hits it. KEYS: response, epoch, head, log, and the indexes of its primary key
+-- and its tags. ARGV: the envelope, its time to
 -- live in ms, its epoch, the sequence number up to which it is known to be valid, full key, primary key, tags.
 -- Returns "stored", or why not.
 local epoch, head = redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])
@@ -18,15 +19,16 @@ if missed > 0 then
     for at = 7, #ARGV do
         tags[ARGV[at]] = true
     end
+    local entry = {full_key = ARGV[5], primary_key = ARGV[6], tags = tags}
     for _, record in ipairs(records) do
-        local kind, value = record[2][2], record[2][4]
-        if kind == 'all'
-            or (kind == 'key' and value == ARGV[6])
-            or (kind == 'tag' and tags[value])
-            or (kind == 'prefix' and string.sub(ARGV[5], 1, #value) == value) then
+        if hits(record[2][2], record[2][4], entry) then
             return 'invalidated'
         end
     end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local now = now_ms()
+for at = 5, #KEYS do
+    add_to_index(KEYS[at], ARGV[5], string.format('%.0f', now + ARGV[2]), now)
+end
 return 'stored'

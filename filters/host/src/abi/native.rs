@@ -147,6 +147,23 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// See the wasm side.
+pub fn shared_data(key: &str) -> Result<Option<Vec<u8>>, HostError> {
+    with(|host| {
+        host.may("get_shared_data")?;
+        Ok(host.shared_data.get(key).cloned())
+    })
+}
+
+/// See the wasm side.
+pub fn set_shared_data(key: &str, value: &[u8]) -> Result<(), HostError> {
+    with(|host| {
+        host.may("set_shared_data")?;
+        host.shared_data.insert(key.to_owned(), value.to_vec());
+        Ok(())
+    })
+}
+
 /// Makes another context the one that calls are about.
 pub fn set_effective_context(id: u32) -> Result<(), HostError> {
     with(|host| {

@@ -70,6 +70,20 @@ unsafe extern "C" {
         timeout_ms: u32,
         token: *mut u32,
     ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        cas: u32,
+    ) -> u32;
     fn proxy_set_effective_context(id: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -244,6 +258,24 @@ pub fn http_call(cluster: &str, headers: &[u8], body: &[u8], timeout_ms: u32) ->
         )
     };
     check("http_call", status).map(|()| token)
+}
+
+/// What the VMs of this filter share under a key.
+pub fn shared_data(key: &str) -> Result<Option<Vec<u8>>, HostError> {
+    let mut cas = 0;
+    fetch("get_shared_data", |data, size| {
+        // SAFETY: the host reads `key` and writes the three results during the call.
+        unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut cas) }
+    })
+}
+
+/// Puts something where the other VMs of this filter find it, whatever was there before.
+pub fn set_shared_data(key: &str, value: &[u8]) -> Result<(), HostError> {
+    const WHATEVER_WAS_THERE: u32 = 0;
+    // SAFETY: the host copies key and value during the call.
+    check("set_shared_data", unsafe {
+        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), WHATEVER_WAS_THERE)
+    })
 }
 
 /// Makes another context the one that calls are about, until this callback is over.

@@ -1,16 +1,21 @@
 //! Storing a response that the origin has given.
 
-use super::wait::Lead;
+use super::lead::Lead;
 use super::{Asked, CacheStream, Collected, Fetch, State, announce};
-use crate::config::RouteSettings;
 use crate::flights::Landed;
+use crate::question::Question;
 use crate::stored::Stored;
+use crate::variants::TooMany;
+use cache_policy::RoutePolicy;
 use cache_policy::cache_status::CacheStatus;
+use cache_policy::range;
 use cache_policy::request::BypassReason;
 use cache_policy::stale;
-use cache_policy::store::{self, Storable};
+use cache_policy::store::{self, NotStored, Storable};
 use cache_policy::tags::{self, BadTags};
+use cache_policy::vary;
 use cache_protocol::Entry;
+use cache_protocol::names::MAX_TARGET_BYTES;
 use http_semantics::Fields;
 use invalidation::Position;
 use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, now_ms};
@@ -18,6 +23,7 @@ use std::rc::Rc;
 
 /// Why a response is not stored, beside `cache-policy`'s reasons.
 pub(super) mod not_stored {
+    pub const VARIANTS: &str = "variants";
     pub const SIZE: &str = "size";
     pub const TAGS: &str = "tags";
     pub const LENGTH_MISMATCH: &str = "length-mismatch";
@@ -30,22 +36,27 @@ pub(super) mod not_stored {
 pub(super) struct Keepable {
     pub(super) storable: Storable,
     /// How long it is worth keeping.
-    pub(super) keep_ms: u64,
+    keep_ms: u64,
+    key: String,
+    /// What is stored under the key itself, if its responses vary and that is news.
+    variants: Option<(Entry, u64)>,
     position: Position,
     tags: Vec<String>,
     response_time_ms: u64,
+    max_bytes: u64,
 }
 
 impl Keepable {
     /// What is stored, but for the content.
-    pub(super) fn into_entry<'a>(
+    pub(super) fn collect<'a>(
         self,
-        key: &str,
+        question: &Question,
         status: u16,
         fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-    ) -> Entry {
-        Entry {
-            key: key.to_owned(),
+        lead: Option<Lead>,
+    ) -> Collected {
+        let entry = Entry {
+            key: self.key,
             position: self.position,
             response_time_ms: self.response_time_ms,
             initial_age_ms: self.storable.initial_age_ms,
@@ -54,6 +65,15 @@ impl Keepable {
             tags: self.tags,
             headers: fields.map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
             body: Vec::new(),
+        };
+        Collected {
+            entry,
+            keep_ms: self.keep_ms,
+            variants: self.variants,
+            route: question.route.clone(),
+            announced_bytes: None,
+            max_bytes: self.max_bytes,
+            lead,
         }
     }
 }
@@ -66,6 +86,9 @@ impl CacheStream {
         if let Some(stale) = fetch.stale.take() {
             if fetch.is_validating && status == 304 {
                 return self.validated(fetch, &stale, &response);
+            }
+            if fetch.asked.question.lookup.head {
+                self.freshen_by_head(&fetch, &stale, &response);
             }
             if stale::is_failure(status) && self.serve_on_error(&fetch.asked, &stale) {
                 if let Some(lead) = fetch.lead {
@@ -88,24 +111,22 @@ impl CacheStream {
         let (reason, detail) = (fetch.reason, verdict.as_ref().err().copied());
         announce(CacheStatus::Forward { reason, status: None, stored: detail.is_none(), detail })?;
         let Fetch { asked: Asked { question, .. }, lead, .. } = fetch;
-        match verdict {
-            Err(reason) => self.refuse(&question.route, reason, lead),
-            Ok(keepable) => {
-                let keep_ms = keepable.keep_ms;
-                let entry = keepable.into_entry(&question.key, status, store::stored_fields(response));
-                let route = question.route.clone();
-                let collected = Collected { entry, keep_ms, route, announced_bytes, lead };
-                self.state = State::Collecting(Box::new(collected));
+        match (verdict, question.route.settings.as_ref()) {
+            (Ok(keepable), Some(route)) => {
+                let fields = store::stored_fields(response, &self.plugin.policy, route);
+                let collected = keepable.collect(&question, status, fields, lead);
+                self.state = State::Collecting(Box::new(Collected { announced_bytes, ..collected }));
                 if ended {
                     self.finish();
                 }
             }
+            (verdict, _) => self.refuse(&question.route, verdict.err().unwrap_or_default(), lead),
         }
         Ok(())
     }
 
     /// Counts that a response is not stored.
-    pub(super) fn refuse(&self, route: &Route<RouteSettings>, reason: &'static str, lead: Option<Lead>) {
+    pub(super) fn refuse(&self, route: &Route<RoutePolicy>, reason: &'static str, lead: Option<Lead>) {
         self.count_not_stored(route, reason);
         if let Some(lead) = lead {
             lead.land(Landed::NotStorable);
@@ -127,24 +148,56 @@ impl CacheStream {
         if !asked.question.lookup.store_allowed {
             return Err(BypassReason::Method.as_str());
         }
-        let (policy, route) = (&self.plugin.policy, &settings.policy);
+        let (config, policy) = (&self.plugin.config, &self.plugin.policy);
         let now_ms = now_ms();
-        let storable = store::decide(&asked.request, status, response, policy, route, now_ms)
-            .map_err(|reason| reason.as_str())?;
-        if content_length.is_some_and(|length| length > self.plugin.config.max_entry_bytes) {
+        let storable = store::decide(&asked.request, status, response, policy, settings, now_ms)
+            .map_err(NotStored::as_str)?;
+        let max_bytes = settings.storing.max_entry_bytes.unwrap_or(u64::MAX).min(config.max_entry_bytes);
+        if content_length.is_some_and(|length| length > max_bytes) {
             return Err(not_stored::SIZE);
         }
-        let tags = tags::of_response(response, &self.plugin.config.tag_headers, &route.tags)
+        let mut tags = tags::of_response(response, &config.tag_headers, &settings.tags)
             .map_err(|BadTags| not_stored::TAGS)?;
+        tags.extend(asked.question.key.path_tag.clone());
         let position = fetch.position.ok_or(not_stored::NO_POSITION)?;
-        let keep_ms = storable.ttl_ms().saturating_add(stale::keep_ms(response, policy, route));
-        Ok(Keepable { storable, keep_ms, position, tags, response_time_ms: now_ms })
+        let windows = stale::Windows::of(response, policy, settings);
+        let keep_ms = storable.ttl_ms().saturating_add(windows.keep_ms(response, settings));
+        let (key, variants) = self.place(asked, &storable.vary, position, keep_ms, now_ms)?;
+        Ok(Keepable { storable, keep_ms, key, variants, position, tags, response_time_ms: now_ms, max_bytes })
+    }
+
+    /// Under which key a response is stored that was chosen by these request fields, and what then stands under the
+    /// key itself.
+    fn place(
+        &self,
+        asked: &Asked,
+        vary: &[String],
+        position: Position,
+        keep_ms: u64,
+        now_ms: u64,
+    ) -> Result<(String, Option<(Entry, u64)>), &'static str> {
+        let full = &asked.question.key.full;
+        let known = asked.variant.as_ref().map(|variant| variant.of.clone()).unwrap_or_default();
+        let names = vary::union(&known.names, vary.to_vec()).ok_or(NotStored::Vary.as_str())?;
+        if names.is_empty() {
+            return Ok((full.clone(), None));
+        }
+        let key = vary::key(full, &names, &asked.request);
+        if key.len() > MAX_TARGET_BYTES {
+            return Err(super::LONG_KEY);
+        }
+        let most = self.plugin.config.max_variants;
+        let variants = known
+            .with(names, &key, now_ms.saturating_add(keep_ms), now_ms, most)
+            .map_err(|TooMany| not_stored::VARIANTS)?;
+        let tags = asked.question.key.path_tag.iter().cloned().collect();
+        Ok((key, variants.map(|variants| variants.into_entry(full, tags, position, now_ms))))
     }
 
     /// Takes in a piece of the body.
     pub(super) fn collect(&mut self, size: usize, ended: bool) -> Result<(), HostError> {
         let State::Collecting(collected) = &mut self.state else { return Ok(()) };
-        if (collected.entry.body.len() + size) as u64 > self.plugin.config.max_entry_bytes {
+        if (collected.entry.body.len() + size) as u64 > collected.max_bytes {
             self.give_up(not_stored::SIZE);
             return Ok(());
         }
@@ -165,24 +218,46 @@ impl CacheStream {
     /// Stores what has been collected: the response is complete.
     fn finish(&mut self) {
         let State::Collecting(collected) = std::mem::replace(&mut self.state, State::Done) else { return };
-        let Collected { entry, keep_ms, route, announced_bytes, lead } = *collected;
-        if announced_bytes.is_some_and(|announced| announced != entry.body.len() as u64) {
-            return self.count_not_stored(&route, not_stored::LENGTH_MISMATCH);
+        let bytes = collected.entry.body.len() as u64;
+        let is_part = collected.entry.status == 206;
+        if collected.announced_bytes.is_some_and(|announced| announced != bytes)
+            || (is_part && !range::is_whole_part(&collected.entry.headers, bytes))
+        {
+            return self.count_not_stored(&collected.route, not_stored::LENGTH_MISMATCH);
         }
-        self.store(entry, keep_ms, &route, lead);
+        self.store(*collected);
     }
 
     /// Stores a response in both levels, unless the caches are to be kept out of.
-    pub(super) fn store(&self, entry: Entry, keep_ms: u64, route: &Route<RouteSettings>, lead: Option<Lead>) {
+    pub(super) fn store(&self, collected: Collected) {
+        let Collected { entry, keep_ms, variants, route, mut lead, .. } = collected;
         if self.plugin.must_keep_out() {
-            return self.count_not_stored(route, not_stored::KEPT_OUT);
+            return self.count_not_stored(&route, not_stored::KEPT_OUT);
         }
-        let sent = self.plugin.companion.borrow().store(&entry, keep_ms);
-        self.plugin.measures.borrow_mut().stored(sent);
+        // Only what is stored under the key that others wait for ends their waiting.
+        let lease = lead.as_mut().filter(|lead| lead.key() == entry.key).and_then(Lead::take_lease);
+        let is_of_use_to_others = entry.freshness_lifetime_ms > entry.initial_age_ms;
+        let sent = self.plugin.companion.borrow().store(&entry, keep_ms, lease.as_deref());
+        self.plugin.measures.borrow_mut().stored(sent.is_some());
         let stored = Rc::new(Stored::new(entry));
         self.plugin.l1.borrow_mut().insert(stored.clone());
+        let mut landed = stored;
+        if let Some((entry, keep_ms)) = variants {
+            let lease = lead.as_mut().filter(|lead| lead.key() == entry.key).and_then(Lead::take_lease);
+            let variants = Rc::new(Stored::new(entry));
+            self.plugin.l1.borrow_mut().insert(variants.clone());
+            self.plugin.store_after(sent, variants.clone(), keep_ms, lease);
+            if lead.as_ref().is_some_and(|lead| lead.key() == variants.entry.key) {
+                landed = variants;
+            }
+        }
         if let Some(lead) = lead {
-            lead.land(Landed::Stored(stored));
+            let is_waited_for = lead.key() == landed.entry.key;
+            lead.land(match (is_waited_for, is_of_use_to_others) {
+                (true, true) => Landed::Stored(landed),
+                (true, false) => Landed::NotStorable,
+                (false, _) => Landed::Lost,
+            });
         }
     }
 
@@ -193,7 +268,7 @@ impl CacheStream {
         }
     }
 
-    fn count_not_stored(&self, route: &Route<RouteSettings>, reason: &'static str) {
+    fn count_not_stored(&self, route: &Route<RoutePolicy>, reason: &'static str) {
         self.plugin.measures.borrow_mut().not_stored(self.labels(route), reason);
     }
 }

@@ -1,11 +1,13 @@
 //! Stored responses that are no longer fresh: asking the origin whether they are still good, and serving them when it fails.
 
-use super::seek::answer;
+use super::seek::{answer, ttl_of_stale};
 use super::{Asked, CacheStream, Fetch};
+use crate::measures::StaleReason;
 use crate::stored::{Answer, Stored};
 use cache_policy::cache_status::CacheStatus;
 use cache_policy::stale;
 use http_semantics::Fields;
+use invalidation::Verdict;
 use slipstream_host::{Action, HeaderMap, Headers, HostError, now_ms};
 
 const VALIDATED: &str = "slipstream_cache_validated";
@@ -59,15 +61,17 @@ impl CacheStream {
         response: &Headers,
     ) -> Result<Action, HostError> {
         self.plugin.measures.borrow_mut().validated(true);
+        let Some(fields) = self.freshened(&fetch.asked, stored, response) else {
+            return Ok(Action::Continue);
+        };
         let status = stored.status();
-        let fields = stale::freshened(&stored.entry.headers, response);
         let verdict = self.storable(&fetch, status, &fields, None);
         let age_seconds = verdict.as_ref().map_or(0, |keepable| keepable.storable.initial_age_ms / 1000);
         let told = CacheStatus::Forward {
             reason: fetch.reason,
             status: Some(304),
             stored: verdict.is_ok(),
-            detail: None,
+            detail: verdict.as_ref().err().copied(),
         };
         let freshened = Freshened { stored, fields };
         answer(&fetch.asked, &freshened, age_seconds, told, VALIDATED)?;
@@ -75,34 +79,62 @@ impl CacheStream {
         match verdict {
             Err(reason) => self.refuse(&question.route, reason, lead),
             Ok(keepable) => {
-                let keep_ms = keepable.keep_ms;
-                let mut entry = keepable.into_entry(&question.key, status, freshened.fields.into_iter());
-                entry.body.clone_from(&stored.entry.body);
-                self.store(entry, keep_ms, &question.route, lead);
+                let mut collected = keepable.collect(&question, status, freshened.fields.into_iter(), lead);
+                collected.entry.body.clone_from(&stored.entry.body);
+                self.store(collected);
             }
         }
         Ok(Action::Pause)
+    }
+
+    /// The response to a HEAD freshens a stored response to a GET if it is about the same representation (RFC 9111 §4.3.5).
+    pub(super) fn freshen_by_head(&mut self, fetch: &Fetch, stored: &Stored, response: &Headers) {
+        let is_same = stale::is_same_representation(stored.fields(), stored.body().len() as u64, response);
+        if !is_same || stored.status() != 200 || response.status() != Some(200) {
+            return;
+        }
+        let Some(fields) = self.freshened(&fetch.asked, stored, response) else { return };
+        if let Ok(keepable) = self.storable(fetch, 200, &fields, None) {
+            let question = fetch.asked.question.clone();
+            let mut collected = keepable.collect(&question, 200, fields.into_iter(), None);
+            collected.entry.body.clone_from(&stored.entry.body);
+            self.store(collected);
+        }
+    }
+
+    fn freshened<'a>(
+        &self,
+        asked: &Asked,
+        stored: &'a Stored,
+        response: &'a Headers,
+    ) -> Option<Vec<(&'a [u8], &'a [u8])>> {
+        let route = asked.question.route.settings.as_ref()?;
+        Some(stale::freshened(&stored.entry.headers, response, &self.plugin.policy, route))
     }
 
     /// Serves a stale response because its origin fails, if it may be.
     pub(super) fn serve_on_error(&self, asked: &Asked, stored: &Stored) -> bool {
         let now_ms = now_ms();
         let times = stored.times();
-        let stale_ms = times.stale_ms(now_ms);
-        let Some(settings) = &asked.question.route.settings else { return false };
-        if stale_ms == 0
+        let is_soft = match self.plugin.judge(stored, now_ms) {
+            Some(Verdict::Valid) => false,
+            Some(Verdict::Stale) => true,
+            _ => return false,
+        };
+        let stale_ms = times.stale_ms(now_ms).max(u64::from(is_soft));
+        let Some(windows) = asked.windows(stored.fields(), &self.plugin.policy) else { return false };
+        if stale::is_failure(stored.status())
+            || stale_ms == 0
             || self.plugin.must_keep_out()
-            || !self.plugin.admits(stored, now_ms)
-            || !stale::may_serve_on_error(stored.fields(), &settings.policy, stale_ms)
+            || !windows.allow_on_error(stale_ms)
         {
             return false;
         }
-        let ttl_seconds = -i64::try_from(stale_ms.div_ceil(1000)).unwrap_or(i64::MAX);
-        let told = CacheStatus::Hit { ttl_seconds };
+        let told = CacheStatus::Hit { ttl_seconds: ttl_of_stale(stale_ms) };
         let age_seconds = times.age_ms(now_ms) / 1000;
-        let is_served = answer(asked, stored, age_seconds, told, STALE).is_ok();
+        let is_served = matches!(answer(asked, stored, age_seconds, told, STALE), Ok(true));
         if is_served {
-            self.plugin.measures.borrow_mut().stale_served();
+            self.plugin.measures.borrow_mut().stale_served(StaleReason::Error);
         }
         is_served
     }

@@ -1,6 +1,7 @@
 //! Identical misses wait for one fetch.
 
 use crate::support::*;
+use invalidation::Position;
 use slipstream_host::Action;
 use slipstream_host::double::{advance_ms, metric, take_woken, with};
 
@@ -35,6 +36,13 @@ fn wake(proxy: &Proxy, waiters: &mut [Stream]) -> usize {
         waiter.unwrap().wake();
     }
     resumed()
+}
+
+/// One of those that were woken has asked the companion anew, and goes to the origin.
+fn leads_now(stream: &mut Stream, position: Position) {
+    let lookup = callout("GET /v1/responses");
+    stream.answer(lookup.token, Some(404), &[("slipstream-position", &position.to_string())], b"");
+    assert_eq!(resumed(), 1, "it leads");
 }
 
 fn lookups(proxy: &Proxy, outcome: &str) -> i64 {
@@ -89,7 +97,9 @@ fn different_responses_do_not_wait_for_each_other() {
         assert_eq!(resumed(), 1, "{more:?}");
     }
     let mut forced = proxy.stream();
-    assert_eq!(forced.request(&[GET, &[("cache-control", "no-cache")]].concat(), b""), Action::Continue);
+    forced.request(&[GET, &[("cache-control", "no-cache")]].concat(), b"");
+    answer_miss(&mut forced);
+    assert_eq!(resumed(), 1, "it wants the origin's own answer");
 }
 
 #[test]
@@ -109,12 +119,14 @@ fn a_leader_that_goes_frees_its_followers_and_the_next_one_leads() {
     let first = leader(&proxy);
     let mut others: [Stream; 3] = waiters(&proxy);
     drop(first);
-    assert_eq!(wake(&proxy, &mut others), 1, "one goes to the origin, two go on waiting");
+    assert_eq!(wake(&proxy, &mut others), 0, "one asks the companion anew, two go on waiting");
+    leads_now(&mut others[0], POSITION);
     others[0].response_headers(&[(":status", "200"), ("content-length", "9")], false);
     others[0].response_body(b"cut off", true);
     let [_, second, third] = &mut others;
     let mut rest = [second, third].map(|other| std::mem::replace(other, proxy.stream()));
-    assert_eq!(wake(&proxy, &mut rest), 1, "a response that is cut off is nobody's");
+    assert_eq!(wake(&proxy, &mut rest), 0, "a response that is cut off is nobody's");
+    leads_now(&mut rest[0], POSITION);
     rest[0].response_headers(OK_JSON, false);
     rest[0].response_body(b"whole", true);
     assert_eq!(wake(&proxy, &mut rest), 0);
@@ -127,12 +139,13 @@ fn what_was_invalidated_meanwhile_is_served_to_nobody() {
         let proxy = leased_proxy();
         let mut first = leader(&proxy);
         let early: Option<[Stream; 2]> = waits_before.then(|| waiters(&proxy));
-        let next = invalidation::Position { seq: 8, ..POSITION };
+        let next = Position { seq: 8, ..POSITION };
         answer_poll(&proxy, next, false, r#"[{"seq":8,"kind":"tag","value":"items"}]"#);
         let mut others = early.unwrap_or_else(|| waiters(&proxy));
         first.response_headers(OK_JSON, false);
         first.response_body(b"old", true);
-        assert_eq!((wake(&proxy, &mut others), reply()), (1, None), "one asks anew, the other waits for it");
+        assert_eq!((wake(&proxy, &mut others), reply()), (0, None), "one asks anew, the other waits for it");
+        leads_now(&mut others[0], next);
         others[0].response_headers(OK_JSON, false);
         others[0].response_body(b"new", true);
         assert_eq!(wake(&proxy, &mut others), 0);

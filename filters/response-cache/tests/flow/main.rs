@@ -5,8 +5,14 @@
 mod collapsing;
 mod faults;
 mod hits;
+mod leases;
+mod partial;
+mod parts;
 mod questions;
+mod queueing;
 mod stores;
 mod support;
 mod validation;
+mod variants;
+mod varying;
 mod writes;

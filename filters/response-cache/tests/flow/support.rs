@@ -124,3 +124,100 @@ pub fn export(proxy: &Proxy) {
 pub fn reply() -> Option<LocalReply> {
     with(|host| host.local_replies.pop())
 }
+
+/// A GET with these fields besides.
+pub fn get<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [GET, more].concat()
+}
+
+/// A 200 of JSON with these fields besides.
+pub fn ok<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [OK_JSON, more].concat()
+}
+
+/// Has the route say this to the cache.
+pub fn settings(settings: &serde_json::Value) {
+    set_route("slipstream.response-cache", settings);
+}
+
+/// A GET with these fields that finds nothing at the companion, and is at the origin.
+pub fn forwarded(proxy: &Proxy, more: &[(&str, &str)]) -> Stream {
+    let mut stream = proxy.stream();
+    let goes_on = stream.request(&get(more), b"") == Action::Continue;
+    while let Some(lookup) = find_callout("GET /v1/responses") {
+        let position = POSITION.to_string();
+        stream.answer(lookup.token, Some(404), &[("slipstream-position", &position)], b"");
+    }
+    let is_resumed = with(|host| std::mem::take(&mut host.resumed_requests)) == 1;
+    assert!(goes_on != is_resumed && reply().is_none(), "{more:?}: it is at the origin");
+    stream
+}
+
+/// A GET with these fields that misses everywhere, answered with this response and body.
+pub fn fetched(proxy: &Proxy, more: &[(&str, &str)], response: &[(&str, &str)], body: &str) -> Stream {
+    let mut stream = forwarded(proxy, more);
+    stream.response_headers(response, false);
+    stream.response_body(body.as_bytes(), true);
+    stream
+}
+
+/// What the filter answers to a GET with these fields without asking anyone.
+pub fn answered(proxy: &Proxy, more: &[(&str, &str)]) -> LocalReply {
+    proxy.stream().request(&get(more), b"");
+    assert_eq!(find_callout("GET /v1/responses"), None, "{more:?}");
+    reply().unwrap_or_else(|| panic!("{more:?} is not answered"))
+}
+
+/// The entry that a callout stores.
+pub fn entry_of(store: &SentCallout) -> Entry {
+    assert_eq!(store.header(":method"), Some("PUT"));
+    let entry = Entry::decode(&store.body).unwrap();
+    assert_eq!(store.header("slipstream-key"), Some(entry.key.as_str()));
+    entry
+}
+
+/// Takes the store under way, has it acknowledged, and returns what it stores.
+pub fn stored(proxy: &Proxy) -> Entry {
+    let store = callout("PUT /v1/responses");
+    proxy.answer(store.token, Some(204), &[], b"");
+    entry_of(&store)
+}
+
+/// Cache-Status of the answer that comes from the origin.
+pub fn told() -> String {
+    slipstream_host::double::response_header("cache-status").unwrap_or_default()
+}
+
+/// How often a metric of the cache's has counted, by its name and what stands before it.
+pub fn count(proxy: &Proxy, labels: &str, name: &str) -> i64 {
+    export(proxy);
+    slipstream_host::double::metric(&format!("{labels}slipstream_cache_{name}_total")).unwrap_or(0)
+}
+
+/// A lease.
+pub const LEASE: &str = "0123456789abcdef";
+
+/// Answers the lookup under way with nothing, and with who is to fetch it.
+pub fn answer_fetch(stream: &mut Stream, fetch: &str) -> SentCallout {
+    let lookup = callout("GET /v1/responses");
+    let position = POSITION.to_string();
+    let fields = [("slipstream-position", position.as_str()), ("slipstream-fetch", fetch)];
+    let lease = (fetch == "lead").then_some(("slipstream-lease", LEASE));
+    let fields: Vec<_> = fields.into_iter().chain(lease).collect();
+    stream.answer(lookup.token, Some(404), &fields, b"");
+    lookup
+}
+
+/// How many requests have gone on since the last call.
+pub fn resumed() -> usize {
+    with(|host| std::mem::take(&mut host.resumed_requests))
+}
+
+/// A request that has leave to fetch, and is at the origin.
+pub fn leased(proxy: &Proxy) -> Stream {
+    let mut stream = proxy.stream();
+    assert_eq!(stream.request(GET, b""), Action::Pause);
+    answer_fetch(&mut stream, "lead");
+    assert_eq!(resumed(), 1);
+    stream
+}

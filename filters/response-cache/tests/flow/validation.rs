@@ -106,7 +106,7 @@ fn what_may_not_be_stored_any_longer_is_served_once() {
     stream.response_headers(&[(":status", "304"), ("cache-control", "no-store")], true);
     let reply = reply().unwrap();
     assert_eq!((reply.status, reply.body.as_slice()), (200, b"stored".as_slice()));
-    assert_eq!(reply.header("cache-status"), Some("slipstream; fwd=stale; fwd-status=304"));
+    assert_eq!(reply.header("cache-status"), Some("slipstream; fwd=stale; fwd-status=304; detail=no-store"));
     assert_eq!(find_callout("PUT /v1/responses"), None);
 }
 
@@ -175,8 +175,9 @@ fn what_was_invalidated_stands_in_for_nothing() {
 #[test]
 fn what_can_be_validated_is_kept_longer_than_it_is_fresh() {
     for (fields, ttl_ms) in [(&[][..], "60000"), (&[("etag", "\"v1\"")], "160000")] {
-        let proxy =
-            leased_proxy_with(r#"{"companion": {"cluster": "companion"}, "keep_stale_seconds": 100}"#);
+        let proxy = leased_proxy_with(
+            r#"{"companion": {"cluster": "companion"}, "defaults": {"keep_stale_seconds": 100}}"#,
+        );
         let mut stream = proxy.stream();
         stream.request(GET, b"");
         answer_miss(&mut stream);

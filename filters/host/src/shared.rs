@@ -1,0 +1,25 @@
+//! What all VMs of one filter in one process know.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use crate::{HostError, abi, now_ns};
+
+/// A text that the VMs of this filter in this process share, and that nobody else can guess: the first that asks makes it.
+pub fn secret(name: &str) -> Result<String, HostError> {
+    if let Some(secret) = read(name)? {
+        return Ok(secret);
+    }
+    let mut made = String::new();
+    for part in 0..2 {
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u64(now_ns() ^ part);
+        made.push_str(&format!("{:016x}", hasher.finish()));
+    }
+    abi::set_shared_data(name, made.as_bytes())?;
+    // Another VM may have made one at the same time: the later is everyone's.
+    Ok(read(name)?.unwrap_or(made))
+}
+
+fn read(name: &str) -> Result<Option<String>, HostError> {
+    Ok(abi::shared_data(name)?.and_then(|secret| String::from_utf8(secret).ok()))
+}
