@@ -66,6 +66,8 @@ pub(crate) enum NotFound {
     Invalidated,
     /// What is stored cannot be read.
     Damaged,
+    /// The server that would have it does not answer, others do.
+    Away,
 }
 
 impl Lookup {
@@ -82,6 +84,7 @@ impl Lookup {
             Err(NotFound::Absent) => Outcome::Miss,
             Err(NotFound::Invalidated) => Outcome::Invalidated,
             Err(NotFound::Damaged) => Outcome::Damaged,
+            Err(NotFound::Away) => Outcome::Error,
         }
     }
 }
@@ -142,10 +145,10 @@ pub(crate) struct Usage {
 impl Store {
     /// The store that the configuration asks for. Whether it answers shows later; see [`Store::ready`].
     pub(crate) fn open(config: &Config) -> Result<Self, Unavailable> {
-        if config.redis.host.is_empty() {
-            Ok(Self::Embedded(Box::new(EmbeddedStore::new(config))))
-        } else {
+        if config.redis.is_used() {
             RedisStore::open(config).map(|store| Self::Redis(Box::new(store)))
+        } else {
+            Ok(Self::Embedded(Box::new(EmbeddedStore::new(config))))
         }
     }
 

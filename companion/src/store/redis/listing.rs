@@ -1,15 +1,16 @@
 //! Looking at what is stored in Redis.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use cache_protocol::{ListedEntry, View};
 use redis::RedisResult;
-use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
 use super::super::listing::{LISTING, Page, Selection, listed};
 use super::super::{Unavailable, Usage};
 use super::RedisStore;
+use super::connection::Connection;
+use super::link::Link;
 use super::purged::{indexes, scanned};
 
 /// As much of an envelope as is read: its headers are within it, or it is not listed.
@@ -27,14 +28,14 @@ impl RedisStore {
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<Page, Unavailable> {
-        let mut connection = self.link()?.connection;
+        let link = self.link()?;
         let targets = std::slice::from_ref(&selection.target);
         let listing = async {
             match scanned(&self.keys, targets) {
-                Some(pattern) => self.scan(&mut connection, selection, &pattern, limit, cursor).await,
+                Some(pattern) => self.scan(&link, selection, &pattern, limit, cursor).await,
                 None => {
                     let indexes = indexes(&self.keys, targets);
-                    self.list_indexed(&mut connection, selection, &indexes, limit, cursor).await
+                    self.list_indexed(&link, selection, &indexes, limit, cursor).await
                 }
             }
         };
@@ -43,7 +44,7 @@ impl RedisStore {
 
     async fn list_indexed(
         &self,
-        connection: &mut MultiplexedConnection,
+        link: &Link,
         selection: &Selection,
         indexes: &[String],
         limit: usize,
@@ -52,20 +53,35 @@ impl RedisStore {
         let mut page = Page::default();
         let mut full_keys = BTreeSet::new();
         for index in indexes {
+            let Some(mut server) = link.at(index) else {
+                page.leaves_out = true;
+                continue;
+            };
             let members: Vec<String> =
-                redis::cmd("ZRANGE").arg(index).arg(0).arg(-1).query_async(connection).await?;
+                redis::cmd("ZRANGE").arg(index).arg(0).arg(-1).query_async(&mut server).await?;
             full_keys.extend(members);
         }
         // Stands for those that were dropped.
-        page.leaves_out = full_keys.remove("");
+        page.leaves_out |= full_keys.remove("");
         let after: Vec<String> =
             full_keys.into_iter().filter(|key| cursor.is_none_or(|cursor| key.as_str() > cursor)).collect();
         for slice in after.chunks(SLICE) {
-            for (full_key, entry) in slice.iter().zip(self.read(connection, selection, slice).await?) {
+            let mut found = HashMap::new();
+            for (server, full_keys) in link.by_server(slice.to_vec(), |full_key| self.keys.response(full_key))
+            {
+                match server {
+                    Some(mut server) => {
+                        let outlines = self.outlines(&mut server, selection, &full_keys).await?;
+                        found.extend(full_keys.into_iter().zip(outlines));
+                    }
+                    None => page.leaves_out = true,
+                }
+            }
+            for full_key in slice {
                 if page.entries.len() == limit {
                     return Ok(page);
                 }
-                page.entries.extend(entry);
+                page.entries.extend(found.remove(full_key).flatten());
                 page.cursor = Some(full_key.clone());
             }
         }
@@ -73,10 +89,10 @@ impl RedisStore {
         Ok(page)
     }
 
-    /// A cursor is that of Redis, and how many keys of its step were seen already.
+    /// A cursor is which of the servers it is, the server's own, and how many keys of its step were seen already.
     async fn scan(
         &self,
-        connection: &mut MultiplexedConnection,
+        link: &Link,
         selection: &Selection,
         pattern: &str,
         limit: usize,
@@ -84,44 +100,48 @@ impl RedisStore {
     ) -> RedisResult<Page> {
         let end = Instant::now() + LISTING;
         let mut page = Page::default();
-        let (mut step, mut seen) = cursor
-            .and_then(|cursor| cursor.split_once('-'))
-            .and_then(|(step, seen)| Some((step.parse::<u64>().ok()?, seen.parse::<usize>().ok()?)))
-            .unwrap_or((0, 0));
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(step).arg("MATCH").arg(pattern).arg("COUNT").arg(SCANNED);
-            let (next, responses): (u64, Vec<Vec<u8>>) = scan.query_async(connection).await?;
-            let full_keys: Vec<String> = responses
-                .iter()
-                .filter_map(|response| self.keys.full_key(response))
-                .map(str::to_owned)
-                .collect();
-            for slice in full_keys.get(seen..).unwrap_or_default().chunks(SLICE) {
-                for entry in self.read(connection, selection, slice).await? {
-                    if page.entries.len() == limit {
-                        page.cursor = Some(format!("{step}-{seen}"));
-                        return Ok(page);
+        let (first, mut step, mut seen) = cursor.and_then(read_cursor).unwrap_or((0, 0, 0));
+        for (number, server) in link.everywhere().into_iter().enumerate().skip(first) {
+            let Some(mut server) = server else {
+                page.leaves_out = true;
+                continue;
+            };
+            loop {
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(step).arg("MATCH").arg(pattern).arg("COUNT").arg(SCANNED);
+                let (next, responses): (u64, Vec<Vec<u8>>) = scan.query_async(&mut server).await?;
+                let full_keys: Vec<String> = responses
+                    .iter()
+                    .filter_map(|response| self.keys.full_key(response))
+                    .map(str::to_owned)
+                    .collect();
+                for slice in full_keys.get(seen..).unwrap_or_default().chunks(SLICE) {
+                    for entry in self.outlines(&mut server, selection, slice).await? {
+                        if page.entries.len() == limit {
+                            page.cursor = Some(format!("{number}-{step}-{seen}"));
+                            return Ok(page);
+                        }
+                        page.entries.extend(entry);
+                        seen += 1;
                     }
-                    page.entries.extend(entry);
-                    seen += 1;
+                }
+                (step, seen) = (next, 0);
+                if step == 0 {
+                    break;
+                }
+                if Instant::now() >= end || page.entries.len() == limit {
+                    page.cursor = Some(format!("{number}-{step}-{seen}"));
+                    return Ok(page);
                 }
             }
-            (step, seen) = (next, 0);
-            if step == 0 {
-                return Ok(page);
-            }
-            if Instant::now() >= end || page.entries.len() == limit {
-                page.cursor = Some(format!("{step}-{seen}"));
-                return Ok(page);
-            }
         }
+        Ok(page)
     }
 
-    /// What is stored under each of these keys, if it is among the selection.
-    async fn read(
+    /// What a server has under each of these keys, if it is among the selection.
+    async fn outlines(
         &self,
-        connection: &mut MultiplexedConnection,
+        server: &mut Connection,
         selection: &Selection,
         full_keys: &[String],
     ) -> RedisResult<Vec<Option<ListedEntry>>> {
@@ -131,7 +151,7 @@ impl RedisStore {
             pipeline.cmd("GETRANGE").arg(&response).arg(0).arg(START_BYTES - 1);
             pipeline.cmd("STRLEN").arg(&response);
         }
-        let answers: Vec<redis::Value> = pipeline.query_async(connection).await?;
+        let answers: Vec<redis::Value> = pipeline.query_async(server).await?;
         let mut answers = answers.into_iter();
         let mut read = Vec::with_capacity(full_keys.len());
         for full_key in full_keys {
@@ -150,24 +170,40 @@ impl RedisStore {
         &self,
         time: std::time::Duration,
     ) -> Result<(Usage, bool), Unavailable> {
-        let mut connection = self.link()?.connection;
+        let link = self.link()?;
         let counting = async {
             let end = Instant::now() + time;
-            let info: String = redis::cmd("INFO").arg("memory").query_async(&mut connection).await?;
-            let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok());
-            let mut usage = Usage { entries: 0, bytes: used.unwrap_or(0) };
-            let mut step: u64 = 0;
-            loop {
-                let mut scan = redis::cmd("SCAN");
-                scan.arg(step).arg("MATCH").arg(self.keys.responses_like("*")).arg("COUNT").arg(SCANNED);
-                let (next, responses): (u64, Vec<Vec<u8>>) = scan.query_async(&mut connection).await?;
-                usage.entries += u64::try_from(responses.len()).unwrap_or(u64::MAX);
-                step = next;
-                if step == 0 || Instant::now() >= end {
-                    return RedisResult::Ok((usage, step != 0));
+            let mut usage = Usage { entries: 0, bytes: 0 };
+            let mut is_partial = false;
+            for server in link.everywhere() {
+                let Some(mut server) = server else {
+                    is_partial = true;
+                    continue;
+                };
+                let info: String = redis::cmd("INFO").arg("memory").query_async(&mut server).await?;
+                let used =
+                    info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok());
+                usage.bytes += used.unwrap_or(0);
+                let mut step: u64 = 0;
+                loop {
+                    let mut scan = redis::cmd("SCAN");
+                    scan.arg(step).arg("MATCH").arg(self.keys.responses_like("*")).arg("COUNT").arg(SCANNED);
+                    let (next, responses): (u64, Vec<Vec<u8>>) = scan.query_async(&mut server).await?;
+                    usage.entries += u64::try_from(responses.len()).unwrap_or(u64::MAX);
+                    step = next;
+                    is_partial |= step != 0 && Instant::now() >= end;
+                    if step == 0 || is_partial {
+                        break;
+                    }
                 }
             }
+            RedisResult::Ok((usage, is_partial))
         };
         counting.await.map_err(|error| Unavailable { reason: error.to_string() })
     }
+}
+
+fn read_cursor(cursor: &str) -> Option<(usize, u64, usize)> {
+    let mut parts = cursor.splitn(3, '-');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
