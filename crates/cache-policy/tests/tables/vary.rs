@@ -1,6 +1,7 @@
 //! Variants of a key (RFC 9111 §4.1).
 
-use cache_policy::vary;
+use cache_policy::store::{self, NotStored};
+use cache_policy::{Policy, RoutePolicy, vary};
 
 use crate::{Lines, strings, test};
 
@@ -83,5 +84,17 @@ fn values_that_mean_the_same() {
             vary::key("k", &strings(&[name]), &request)
         });
         assert_eq!(left == right, *is_same, "{case}: {left} {right}");
+    }
+}
+
+#[test]
+fn the_host_is_in_the_key_or_nothing_is_stored() {
+    let response: Lines = &[("cache-control", "max-age=60"), ("vary", "Host")];
+    for (without_host, expected) in [(false, Ok(Vec::new())), (true, Err(NotStored::Vary))] {
+        let mut route = RoutePolicy::cautious();
+        route.key.without_host = without_host;
+        let request: Lines = &[];
+        let storable = store::decide(request, 200, response, &Policy::default(), &route, 0);
+        assert_eq!(storable.map(|storable| storable.vary), expected);
     }
 }

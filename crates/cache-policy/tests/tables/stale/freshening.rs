@@ -2,7 +2,7 @@
 
 use cache_policy::{
     Policy, RoutePolicy,
-    stale::{freshened, is_same_representation},
+    stale::{freshened, is_about, is_same_representation},
 };
 
 use super::DATE;
@@ -138,5 +138,21 @@ fn responses_to_head() {
     ];
     for (case, stored, head, expected) in table {
         assert_eq!(is_same_representation(*stored, 10, *head), *expected, "§4.3.5 {case}");
+    }
+}
+
+#[test]
+fn whose_304_it_is() {
+    let table: &[(&str, Lines, Lines, bool)] = &[
+        ("no tag", &[("etag", "\"a\"")], &[], true),
+        ("the same strong tag", &[("etag", "\"a\"")], &[("etag", "\"a\"")], true),
+        ("the strong tag of what is stored compressed", &[("etag", "W/\"a\"")], &[("etag", "\"a\"")], true),
+        ("another strong tag", &[("etag", "\"a\"")], &[("etag", "\"b\"")], false),
+        ("a strong tag where there was none", &[], &[("etag", "\"b\"")], false),
+        ("another weak tag", &[("etag", "\"a\"")], &[("etag", "W/\"b\"")], true),
+        ("no tag at all", &[("etag", "\"a\"")], &[("etag", "b")], true),
+    ];
+    for (case, stored, not_modified, expected) in table {
+        assert_eq!(is_about(*stored, *not_modified), *expected, "§4.3.4 {case}");
     }
 }

@@ -143,6 +143,7 @@ fn the_route_bounds_lifetimes() {
         ("it makes no lifetime", &[NOW], 60, 1000, Err(NotStored::NoFreshness)),
         ("the longest is stronger", &[NOW, ("cache-control", "max-age=5")], 60, 30, Ok((30, 0))),
         ("nothing at all", &[NOW, MAX_AGE], 0, 0, STALE),
+        ("stale when it came", &[NOW, ("cache-control", "max-age=5"), ("age", "7")], 60, 90, STALE),
     ];
     for (case, response, min_ttl_seconds, max_ttl_seconds, expected) in table {
         let lifetimes = Lifetimes {
