@@ -159,6 +159,8 @@ async fn counting_does_not_hold_a_purge_up() {
     let redis = Redis::start(&["--enable-debug-command", "yes"]);
     let companion = Companion::on(&redis).await;
     redis.command(&["DEBUG", "POPULATE", "1000000", "other", "1"]);
+    // On a busy machine that takes Redis longer than the companion has patience.
+    companion.wait_ready().await;
     companion.fill(KEY, &[]).await;
     let start = Instant::now();
     let ack = companion.purge(r#"{"all":true}"#).await;

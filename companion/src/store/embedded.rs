@@ -1,19 +1,24 @@
 //! The store in the companion's own memory.
 
+mod leases;
+mod survey;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cache_protocol::View;
 use invalidation::{Position, Verdict};
 use moka::Expiry;
 use moka::sync::Cache;
 
-use super::local_leases::LocalLeases;
+use super::listing::{Page, Selection, listed};
 use super::reach::{Met, Reach};
-use super::{COUNTING, Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage};
+use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
 use crate::random;
+use leases::LocalLeases;
 
 /// What an entry takes beside its key, tags and envelope: the cache's own bookkeeping, roughly.
 const ENTRY_BYTES: usize = 256;
@@ -111,32 +116,37 @@ impl EmbeddedStore {
     pub(super) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
         let reach = Reach::new(purge, recorded);
         let (entries, soft) = (self.entries.clone(), purge.soft);
-        let counting = tokio::task::spawn_blocking(move || count_met(&entries, &reach, soft));
+        let counting = tokio::task::spawn_blocking(move || survey::count_met(&entries, &reach, soft));
         counting.await.unwrap_or(Met { entries: 0, at_least: true })
+    }
+
+    /// At most `limit` entries of a selection by their keys, from those after `cursor` on.
+    pub(super) async fn list(
+        &self,
+        selection: Selection,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Page, Unavailable> {
+        let entries = self.entries.clone();
+        let finding = tokio::task::spawn_blocking(move || {
+            survey::first_after(&entries, &selection, limit, cursor.as_deref())
+        });
+        let (found, is_last) = finding.await.map_err(|error| Unavailable { reason: error.to_string() })?;
+        let cursor = found.last_key_value().map(|(key, _)| key.to_string()).filter(|_| !is_last);
+        let entries = found
+            .values()
+            .filter_map(|kept| {
+                let view = View::decode(&kept.envelope).ok()?;
+                Some(listed(&view, kept.envelope.len(), kept.envelope.len(), &self.log))
+            })
+            .collect();
+        Ok(Page { entries, cursor, leaves_out: false })
     }
 
     pub(super) fn usage(&self) -> Usage {
         self.entries.run_pending_tasks();
         Usage { entries: self.entries.entry_count(), bytes: self.entries.weighted_size() }
     }
-}
-
-fn count_met(entries: &Cache<Arc<str>, Arc<Kept>>, reach: &Reach, soft: bool) -> Met {
-    let end = Instant::now() + COUNTING;
-    let mut met = Met::default();
-    for (key, kept) in entries {
-        if Instant::now() >= end {
-            met.at_least = true;
-            break;
-        }
-        if reach.is_later_than(kept.position) && reach.names(&key, &kept.tags) {
-            met.entries += 1;
-            if !soft {
-                entries.invalidate(&*key);
-            }
-        }
-    }
-    met
 }
 
 impl Kept {

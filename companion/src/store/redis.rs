@@ -15,6 +15,7 @@ mod discovery;
 mod keys;
 mod leases;
 mod link;
+mod listing;
 mod purged;
 mod refusal;
 mod scripts;

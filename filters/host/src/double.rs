@@ -102,6 +102,16 @@ impl Host {
         self.properties.clear();
     }
 
+    /// What the VMs of the process know under this name.
+    pub fn shared_data(&self, name: &str) -> Option<&[u8]> {
+        self.shared_data.get(name).map(Vec::as_slice)
+    }
+
+    /// Has the VMs of the process know this.
+    pub fn share(&mut self, name: &str, value: &[u8]) {
+        self.shared_data.insert(name.to_owned(), value.to_vec());
+    }
+
     pub(crate) fn may(&self, call: &'static str) -> Result<(), HostError> {
         if self.failing.contains(call) { Err(HostError { call, status: 10 }) } else { Ok(()) }
     }

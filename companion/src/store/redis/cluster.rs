@@ -148,11 +148,12 @@ impl Cluster {
         Some(Connection::new(self.node_of(key).ok()?.server, false))
     }
 
-    /// A connection to each master; none to those that are away.
+    /// A connection to each master, in the order of their first slots; none to those that are away.
     pub(super) fn everywhere(&self) -> Vec<Option<Connection>> {
         self.read(|state| {
-            let masters: HashSet<&Address> = state.owners.all().collect();
-            masters.into_iter().map(|master| state.connection(Some(master))).collect()
+            let mut seen = HashSet::new();
+            let masters = state.owners.all().filter(|master| seen.insert(*master));
+            masters.map(|master| state.connection(Some(master))).collect()
         })
     }
 

@@ -133,7 +133,7 @@ impl Findings {
 }
 
 /// The indexes of the entries that keys and tags name.
-fn indexes(keys: &Keys, targets: &[Target]) -> Vec<String> {
+pub(super) fn indexes(keys: &Keys, targets: &[Target]) -> Vec<String> {
     let mut indexes = Vec::new();
     for target in targets {
         match target {
@@ -149,7 +149,7 @@ fn indexes(keys: &Keys, targets: &[Target]) -> Vec<String> {
 }
 
 /// What to scan for, in Redis' own patterns: what the other targets name is within it.
-fn scanned(keys: &Keys, targets: &[Target]) -> Option<String> {
+pub(super) fn scanned(keys: &Keys, targets: &[Target]) -> Option<String> {
     let mut patterns = targets.iter().filter_map(|target| match target {
         Target::Key(_) | Target::Tag(_) => None,
         Target::Prefix(prefix) => Some(format!("{}*", escaped(prefix))),

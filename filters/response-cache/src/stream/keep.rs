@@ -107,7 +107,10 @@ impl CacheStream {
     /// Decides whether the origin's response is stored, and tells the client.
     fn keep(&mut self, fetch: Fetch, status: u16, response: &Headers, ended: bool) -> Result<(), HostError> {
         let announced_bytes = content_length(response);
-        let verdict = self.storable(&fetch, status, response, announced_bytes);
+        let verdict = match fetch.asked.question.lookup.store_allowed {
+            true => self.storable(&fetch, status, response, announced_bytes),
+            false => Err(BypassReason::Method.as_str()),
+        };
         let (reason, detail) = (fetch.reason, verdict.as_ref().err().copied());
         announce(CacheStatus::Forward { reason, status: None, stored: detail.is_none(), detail })?;
         let Fetch { asked: Asked { question, .. }, lead, .. } = fetch;
@@ -145,9 +148,6 @@ impl CacheStream {
         let Some(settings) = &asked.question.route.settings else {
             return Err(BypassReason::Disabled.as_str());
         };
-        if !asked.question.lookup.store_allowed {
-            return Err(BypassReason::Method.as_str());
-        }
         let (config, policy) = (&self.plugin.config, &self.plugin.policy);
         let now_ms = now_ms();
         let storable = store::decide(&asked.request, status, response, policy, settings, now_ms)
@@ -162,6 +162,9 @@ impl CacheStream {
         let position = fetch.position.ok_or(not_stored::NO_POSITION)?;
         let windows = stale::Windows::of(response, policy, settings);
         let keep_ms = storable.ttl_ms().saturating_add(windows.keep_ms(response, settings));
+        if keep_ms == 0 {
+            return Err(NotStored::Stale.as_str());
+        }
         let (key, variants) = self.place(asked, &storable.vary, position, keep_ms, now_ms)?;
         Ok(Keepable { storable, keep_ms, key, variants, position, tags, response_time_ms: now_ms, max_bytes })
     }

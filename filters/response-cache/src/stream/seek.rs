@@ -117,16 +117,17 @@ impl CacheStream {
                 }
                 return self.seek(asked, now_ms);
             }
+            Found::Entry(view) if plugin.judge_view(&view, now_ms) == Some(Verdict::Invalid) => {
+                // This worker has heard of a purge that the companion that answered has not.
+                (self.missed(asked, Forward::Miss), Outcome::Miss)
+            }
             Found::Entry(view) => {
-                let verdict = plugin.judge_view(&view, now_ms);
-                let is_soft = match verdict {
+                let is_soft = match plugin.judge_view(&view, now_ms) {
                     Some(Verdict::Valid) => false,
                     Some(Verdict::Stale) => true,
                     _ => companion::is_told_stale(&response),
                 };
                 let worth = asked.worth(&view.headers, &times_of(&view), is_soft, &plugin, now_ms);
-                // Older than where the log stands, and so all the more careful.
-                let position = Some(view.position);
                 let (reason, outcome) = match worth {
                     Worth::Fresh { .. } | Worth::Stale { .. } => {
                         if self.serve_found(&asked, &view, worth, lead.as_ref(), &response) {
@@ -146,6 +147,9 @@ impl CacheStream {
                     Worth::Unwanted => (Forward::Request, Outcome::Stale),
                 };
                 let stale = (reason != Forward::Partial).then(|| Rc::new(Stored::new(view.to_entry())));
+                // Where the log stood when this was found, and not where it stood before: what has made it stale since must
+                // not make stale what is fetched now.
+                let position = companion::position(&response).or(Some(view.position));
                 (Missed { asked, reason, position, stale }, outcome)
             }
         };

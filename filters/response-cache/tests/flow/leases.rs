@@ -30,7 +30,7 @@ fn a_lookup_asks_for_a_lease_as_long_as_others_wait() {
 
 #[test]
 fn who_could_store_nothing_asks_for_none() {
-    let head = [&[(":method", "HEAD")], &GET[1..]].concat();
+    let head = HEAD.to_vec();
     for request in [
         head,
         get(&[("range", "bytes=0-1")]),

@@ -3,13 +3,20 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod collapsing;
+mod directives;
 mod faults;
+mod heads;
 mod hits;
+mod keys;
 mod leases;
 mod partial;
 mod parts;
+mod policies;
+mod purges;
 mod questions;
 mod queueing;
+mod refresh;
+mod revalidating;
 mod stores;
 mod support;
 mod validation;

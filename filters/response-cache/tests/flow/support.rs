@@ -12,6 +12,8 @@ pub type Stream = DrivenStream<<ResponseCache as Plugin>::Stream>;
 pub const POSITION: Position = Position { epoch: 0xe, seq: 7 };
 pub const GET: &[(&str, &str)] =
     &[(":method", "GET"), (":authority", "shop.example"), (":path", "/api/items?b=2&a=1")];
+pub const HEAD: &[(&str, &str)] =
+    &[(":method", "HEAD"), (":authority", "shop.example"), (":path", "/api/items?b=2&a=1")];
 pub const KEY: &str = "GET shop.example/api/items?a=1&b=2#identity:items";
 pub const OK_JSON: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/json")];
 
