@@ -157,8 +157,10 @@ async fn an_entry_from_after_a_purge_is_not_removed_by_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counting_does_not_hold_a_purge_up() {
     let redis = Redis::start(&["--enable-debug-command", "yes"]);
-    redis.command(&["DEBUG", "POPULATE", "1000000", "other", "1"]);
     let companion = Companion::on(&redis).await;
+    redis.command(&["DEBUG", "POPULATE", "1000000", "other", "1"]);
+    // On a busy machine that takes Redis longer than the companion has patience.
+    companion.wait_ready().await;
     companion.fill(KEY, &[]).await;
     let start = Instant::now();
     let ack = companion.purge(r#"{"all":true}"#).await;

@@ -5,7 +5,7 @@
 //! else: commands to it fail at once, and nobody waits while it is sought. (The client library's own cluster connection
 //! holds up the commands to all nodes while it looks for one that hangs.)
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -148,12 +148,12 @@ impl Cluster {
         Some(Connection::new(self.node_of(key).ok()?.server, false))
     }
 
-    /// A connection to each master; none to those that are away.
+    /// A connection to each master, in the order of their first slots; none to those that are away.
     pub(super) fn everywhere(&self) -> Vec<Option<Connection>> {
         self.read(|state| {
-            // In an order that stays: who goes from one to the next comes back to where it was.
-            let masters: BTreeSet<&Address> = state.owners.all().collect();
-            masters.into_iter().map(|master| state.connection(Some(master))).collect()
+            let mut seen = HashSet::new();
+            let masters = state.owners.all().filter(|master| seen.insert(*master));
+            masters.map(|master| state.connection(Some(master))).collect()
         })
     }
 

@@ -72,7 +72,7 @@ impl Link {
         }
     }
 
-    /// A connection to each server that keeps entries; none to those that are away.
+    /// A connection to each server that keeps entries, always in the same order; none to those that are away.
     pub(super) fn everywhere(&self) -> Vec<Option<Connection>> {
         match &self.cluster {
             Some(cluster) => cluster.everywhere(),

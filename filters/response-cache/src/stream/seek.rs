@@ -119,7 +119,7 @@ impl CacheStream {
             }
             Found::Entry(view) if plugin.judge_view(&view, now_ms) == Some(Verdict::Invalid) => {
                 // This worker has heard of a purge that the companion that answered has not.
-                (self.missed(asked, Forward::Miss), Outcome::Miss)
+                (self.missed(asked), Outcome::Miss)
             }
             Found::Entry(view) => {
                 let is_soft = match plugin.judge_view(&view, now_ms) {
