@@ -123,13 +123,16 @@ pub(super) async fn poll(
     if let Err(error) = service.store.may_lease(tokio::time::Instant::now() + lease) {
         return unavailable(&error);
     }
+    let known = service.store.position();
     // Before the log is read: an invalidation after this waits for the follower, one before it is in the page.
     if service.followers.polled(&follower, after).is_err() {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "too many followers");
     }
     match next_page(&service, after, wait).await {
         Ok(page) => {
-            let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+            // Whoever is not told all of it yet may not serve by what it has been told.
+            let is_all = page.position.epoch != known.epoch || page.position.seq >= known.seq;
+            let lease_ms = if is_all { u64::try_from(lease.as_millis()).unwrap_or(u64::MAX) } else { 0 };
             json(StatusCode::OK, &PollAnswer { lease_ms, page })
         }
         Err(error) => unavailable(&error),
