@@ -7,6 +7,7 @@ pub mod config;
 mod followers;
 mod http;
 mod invalidation_log;
+mod mesh;
 mod metrics;
 mod random;
 mod rivals;

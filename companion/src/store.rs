@@ -13,6 +13,7 @@ use bytes::Bytes;
 use cache_protocol::{LogPage, Summary};
 use invalidation::{Position, Target};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::Config;
@@ -269,7 +270,7 @@ impl Store {
     pub(crate) fn ready(&self) -> Result<(), Unavailable> {
         match self {
             Self::Embedded(_) => Ok(()),
-            Self::Redis(store) => store.ready(),
+            Self::Redis(store) => store.ready().and_then(|()| store.may_lease(Instant::now())),
         }
     }
 
@@ -299,6 +300,22 @@ impl Store {
         match self {
             Self::Embedded(store) => store.list(selection, limit, cursor).await,
             Self::Redis(store) => store.list(&selection, limit, cursor.as_deref()).await,
+        }
+    }
+
+    /// The store, if other companions may share it.
+    pub(crate) fn shared(&self) -> Option<&RedisStore> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Redis(store) => Some(store),
+        }
+    }
+
+    /// Whether a lease may be given until `end`: other companions must know of this one for so long.
+    pub(crate) fn may_lease(&self, end: Instant) -> Result<(), Unavailable> {
+        match self {
+            Self::Embedded(_) => Ok(()),
+            Self::Redis(store) => store.may_lease(end),
         }
     }
 

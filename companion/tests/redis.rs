@@ -80,17 +80,26 @@ async fn an_evicted_stream_is_a_gap() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn companions_share_entries_and_purges() {
     let redis = Redis::start(&[]);
-    let (one, two) = (Companion::on(&redis).await, Companion::on(&redis).await);
+    let one = Companion::on(&redis).await;
+    // No purge is to wait long for the follower, which confirms at its next poll only.
+    let two = Companion::start(|config| {
+        redis.configure(config);
+        config.invalidation.lease_ms = 10;
+    })
+    .await;
+    two.wait_ready().await;
     let mut following = two.poll("f", None, 0).await.position;
     for round in 0..20 {
         one.fill(KEY, &["t"]).await;
         assert!(two.has(KEY).await);
         let early = two.lookup(OTHER).await.0;
-        one.purge(r#"{"tags":["t"]}"#).await;
-        // Two has hardly heard of it.
-        if round % 2 == 0 {
-            assert!(!two.has(KEY).await, "round {round}: a purge is seen at the next lookup");
-        }
+        tokio::join!(one.purge(r#"{"tags":["t"]}"#), async {
+            // As soon as it is recorded, two has hardly heard of it.
+            while one.has(KEY).await {}
+            if round % 2 == 0 {
+                assert!(!two.has(KEY).await, "round {round}: a purge is seen at the next lookup");
+            }
+        });
         let late = two.put(OTHER, "60000", entry(OTHER, early, &["t"]).encode()).await;
         assert_eq!(late.status(), 409, "round {round}");
         let page = two.poll("f", Some(following), 900).await;
@@ -379,7 +388,9 @@ async fn database_password_and_prefix_are_used() {
     keys.sort();
     let response = format!("mine:response:{{}}{KEY}");
     let index = "mine:index:key:{}GET shop.example/api/items";
-    assert_eq!(keys, [index, &response, "{mine}:epoch", "{mine}:head"]);
+    let reach = keys.pop().unwrap();
+    assert!(reach.starts_with("{mine}:reach:"), "{reach}");
+    assert_eq!(keys, [index, &response, "{mine}:companions", "{mine}:epoch", "{mine}:head"]);
     let ttl: i64 = redis::cmd("PTTL").arg(response).query(&mut connection).unwrap();
     assert!((50_000..=60_000).contains(&ttl), "{ttl}");
 }

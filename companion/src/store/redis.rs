@@ -9,6 +9,7 @@
 //! and remove, follow by themselves.
 
 mod cluster;
+mod companions;
 mod connection;
 mod dial;
 mod discovery;
@@ -35,6 +36,7 @@ use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
 use crate::random;
+use companions::Companions;
 use connection::{Connection, Request};
 use keys::Keys;
 pub(super) use leases::LEASE_POLL;
@@ -54,6 +56,8 @@ pub(crate) struct RedisStore {
     scripts: Scripts,
     capacity: usize,
     log: InvalidationLog,
+    /// What others know of this companion, and it of them.
+    companions: Companions,
     /// Held while the log is caught up with, so that its copy moves in order and only one asks.
     catching_up: Mutex<()>,
     /// Appends that may not have been recorded, and how many of them an epoch begun since has made up for. While they
@@ -75,6 +79,7 @@ impl RedisStore {
             scripts: Scripts::new(),
             capacity: config.invalidation.capacity,
             log: InvalidationLog::new(nowhere, config.invalidation.capacity),
+            companions: Companions::new(config),
             catching_up: Mutex::new(()),
             lost_appends: AtomicU64::new(0),
             made_up_for: AtomicU64::new(0),
@@ -87,7 +92,7 @@ impl RedisStore {
     }
 
     /// Whether Redis is connected, known to hold the log that this process has a copy of, and owed nothing.
-    pub(super) fn ready(&self) -> Result<(), Unavailable> {
+    pub(crate) fn ready(&self) -> Result<(), Unavailable> {
         self.link().map(|_| ())
     }
 
@@ -339,6 +344,7 @@ impl RedisStore {
         let reached = if head.epoch == known.epoch {
             self.log.apply(records.clone())
         } else {
+            self.companions.forgotten();
             self.log.restart(before_first(&records, head), records.clone())
         };
         if reached == Ok(head) {

@@ -12,6 +12,9 @@ pub(super) struct Keys {
     pub(super) head: String,
     /// The stream of the latest records.
     pub(super) log: String,
+    /// The companions that have followers, or may have, by when they are forgotten.
+    pub(super) companions: String,
+    reaches: String,
     responses: String,
     leases: String,
     key_indexes: String,
@@ -25,6 +28,8 @@ impl Keys {
             epoch: format!("{{{prefix}}}:epoch"),
             head: format!("{{{prefix}}}:head"),
             log: format!("{{{prefix}}}:log"),
+            companions: format!("{{{prefix}}}:companions"),
+            reaches: format!("{{{prefix}}}:reach:"),
             responses: format!("{prefix}:response:{{}}"),
             leases: format!("{prefix}:lease:{{}}"),
             key_indexes: format!("{prefix}:index:key:{{}}"),
@@ -40,6 +45,11 @@ impl Keys {
     /// Where the lease of this full key is.
     pub(super) fn lease(&self, full_key: &str) -> String {
         [self.leases.as_str(), full_key].concat()
+    }
+
+    /// Where it says how far the followers of this companion have confirmed the log.
+    pub(super) fn reach(&self, companion: &str) -> String {
+        [self.reaches.as_str(), companion].concat()
     }
 
     /// The full key of the envelope that is here; none if no key of an envelope looks like this.
@@ -93,7 +103,9 @@ mod tests {
     fn the_log_lies_in_one_slot_and_all_else_is_spread() {
         let keys = Keys::new("slipstream");
         assert_eq!(slot(&keys.epoch), slot("slipstream"));
-        assert!(slot(&keys.head) == slot(&keys.epoch) && slot(&keys.log) == slot(&keys.epoch));
+        for name in [&keys.head, &keys.log, &keys.companions, &keys.reach("id")] {
+            assert_eq!(slot(name), slot(&keys.epoch), "{name}");
+        }
         let names = [Keys::response, Keys::lease, Keys::index_of_key, Keys::index_of_tag];
         for name in names {
             assert_ne!(slot(&name(&keys, "GET a/{id}/1#gzip")), slot(&name(&keys, "GET a/{id}/2#gzip")));

@@ -18,6 +18,8 @@ pub(super) struct Scripts {
     pub(super) drop_from_index: Script,
     /// Removes an entry if it is from before a position.
     pub(super) unlink: Script,
+    /// Tells other companions of this one.
+    pub(super) announce: Script,
     /// Takes a lease.
     pub(super) claim: Script,
     /// Releases a lease.
@@ -37,6 +39,7 @@ impl Scripts {
             index: Script::new(concat!(include_str!("index.lua"), include_str!("add.lua"))),
             drop_from_index: Script::new(include_str!("drop.lua")),
             unlink: Script::new(include_str!("unlink.lua")),
+            announce: Script::new(include_str!("announce.lua")),
             claim: Script::new(include_str!("claim.lua")),
             release: Script::new(include_str!("release.lua")),
         }
