@@ -16,6 +16,7 @@ mod questions;
 mod queueing;
 mod refresh;
 mod revalidating;
+mod softness;
 mod stores;
 mod support;
 mod validation;
