@@ -1,7 +1,9 @@
 //! The command line.
 
+mod cache;
 mod logging;
 mod purge;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::server::Server;
+use cache::Cache;
 use purge::Purge;
 
 /// Exit status of wrong settings, as of a wrong command line.
@@ -37,6 +40,9 @@ enum Command {
     Config(ConfigCommand),
     /// Invalidate stored responses at a running companion, and wait until nobody serves them any more.
     Purge(Purge),
+    /// Look at what a running companion has stored.
+    #[command(subcommand)]
+    Cache(Cache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
 }
@@ -108,6 +114,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
             tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))
         }
         Command::Purge(purge) => ask(purge.run()),
+        Command::Cache(cache) => ask(cache.run()),
         Command::Stats(remote) => ask(stats(remote)),
     }
 }

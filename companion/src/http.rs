@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod entries;
 mod invalidations;
 mod leases;
 mod operations;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
+use crate::rivals::Rivals;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::waits::Waits;
 use answer::failure;
@@ -31,6 +33,7 @@ pub(crate) struct Service {
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
     pub(crate) waits: Waits,
+    rivals: Rivals,
     max_entry_bytes: usize,
     max_ttl: Duration,
     stopping: watch::Receiver<bool>,
@@ -50,6 +53,7 @@ impl Service {
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
+            rivals: Rivals::default(),
             max_entry_bytes: config.cache.max_entry_bytes,
             max_ttl: config.max_ttl(),
             stopping,
@@ -74,6 +78,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(names::RESPONSES_PATH, get(responses::lookup).put(responses::store))
         .route(names::LEASES_PATH, post(leases::take).delete(leases::release))
         .route(names::INVALIDATIONS_PATH, post(invalidations::invalidate).get(invalidations::poll))
+        .route(names::ENTRIES_PATH, get(entries::list))
         .route(names::STATS_PATH, get(operations::stats))
         .route_layer(check)
         .route(names::HEALTH_PATH, get(operations::health))

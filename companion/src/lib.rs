@@ -9,6 +9,7 @@ mod http;
 mod invalidation_log;
 mod metrics;
 mod random;
+mod rivals;
 pub mod server;
 mod store;
 mod url;

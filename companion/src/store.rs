@@ -2,7 +2,7 @@
 
 mod embedded;
 mod leases;
-mod local_leases;
+mod listing;
 mod reach;
 mod redis;
 
@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::metrics::Outcome;
 use embedded::EmbeddedStore;
 pub(crate) use leases::{Claim, LeaseId, LeaseState};
+pub(crate) use listing::{Page, Selection};
 pub(crate) use reach::Met;
 use redis::RedisStore;
 
@@ -65,6 +66,8 @@ pub(crate) enum NotFound {
     Invalidated,
     /// What is stored cannot be read.
     Damaged,
+    /// The server that would have it does not answer, others do.
+    Away,
 }
 
 impl Lookup {
@@ -81,6 +84,7 @@ impl Lookup {
             Err(NotFound::Absent) => Outcome::Miss,
             Err(NotFound::Invalidated) => Outcome::Invalidated,
             Err(NotFound::Damaged) => Outcome::Damaged,
+            Err(NotFound::Away) => Outcome::Error,
         }
     }
 }
@@ -141,10 +145,10 @@ pub(crate) struct Usage {
 impl Store {
     /// The store that the configuration asks for. Whether it answers shows later; see [`Store::ready`].
     pub(crate) fn open(config: &Config) -> Result<Self, Unavailable> {
-        if config.redis.host.is_empty() {
-            Ok(Self::Embedded(Box::new(EmbeddedStore::new(config))))
-        } else {
+        if config.redis.is_used() {
             RedisStore::open(config).map(|store| Self::Redis(Box::new(store)))
+        } else {
+            Ok(Self::Embedded(Box::new(EmbeddedStore::new(config))))
         }
     }
 
@@ -245,6 +249,14 @@ impl Store {
         }
     }
 
+    /// Whether a position is certainly another log's. In Redis a log may have had any epoch.
+    pub(crate) fn never_was_at(&self, position: Position) -> bool {
+        match self {
+            Self::Embedded(store) => store.log().position().epoch != position.epoch,
+            Self::Redis(_) => false,
+        }
+    }
+
     /// Every change of the log's position.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Position> {
         match self {
@@ -261,11 +273,32 @@ impl Store {
         }
     }
 
-    /// How full the store is, where that is known.
+    /// How full the store is, where that is known without counting.
     pub(crate) fn usage(&self) -> Option<Usage> {
         match self {
             Self::Embedded(store) => Some(store.usage()),
             Self::Redis(_) => None,
+        }
+    }
+
+    /// How full the store is, counted if need be for a short time, and whether there may be more entries.
+    pub(crate) async fn count(&self) -> Result<(Usage, bool), Unavailable> {
+        match self {
+            Self::Embedded(store) => Ok((store.usage(), false)),
+            Self::Redis(store) => store.count(listing::LISTING).await,
+        }
+    }
+
+    /// At most `limit` entries of a selection, from `cursor` on.
+    pub(crate) async fn list(
+        &self,
+        selection: Selection,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Page, Unavailable> {
+        match self {
+            Self::Embedded(store) => store.list(selection, limit, cursor).await,
+            Self::Redis(store) => store.list(&selection, limit, cursor.as_deref()).await,
         }
     }
 

@@ -175,6 +175,27 @@ fn purge_and_stats_talk_to_a_running_companion() {
 }
 
 #[test]
+fn what_is_stored_is_shown_in_tables_and_as_json() {
+    let serving = Serving::start("text");
+    let url = format!("http://{}", serving.address);
+    let page: cache_protocol::EntryPage = {
+        let (status, text, error) =
+            run(&["cache", "get", "--companion", &url, "--json", "https://a.example/x"]);
+        assert_eq!(status, 0, "{error}");
+        serde_json::from_str(&text).unwrap()
+    };
+    assert_eq!((page.store.as_str(), page.entries.len(), page.complete), ("embedded", 0, true));
+    let (_, text, _) = run(&["cache", "list", "--companion", &url, "--tag", "a b&c", "--limit", "5"]);
+    assert!(text.starts_with("STATE  STATUS") && text.ends_with("0 entries in store embedded\n"), "{text}");
+    let (_, text, _) = run(&["cache", "stats", "--companion", &url]);
+    assert!(text.contains("entries    0\n") && text.contains("hits       no lookups yet\n"), "{text}");
+    let (_, text, _) = run(&["cache", "stats", "--companion", &url, "--json"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&text).unwrap().get("hits").is_some(), "{text}");
+    let (status, _, error) = run(&["cache", "get", "--companion", &url, "nothing"]);
+    assert!(status == 1 && error.contains("\"nothing\" is no URL"), "{error}");
+}
+
+#[test]
 fn mistakes_on_the_command_line_are_explained() {
     let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{unused}");

@@ -1,4 +1,4 @@
-//! The HTTP interface behaves alike on both stores.
+//! The HTTP interface behaves alike on all stores.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[macro_use]
@@ -12,7 +12,7 @@ use hyper::Method;
 use invalidation::{Position, Record, Target};
 use tokio::io::AsyncWriteExt;
 
-on_both_stores! {
+on_all_stores! {
     stores_and_finds,
     an_entry_ends_with_its_time_to_live,
     a_purge_hits_what_it_names,

@@ -5,12 +5,14 @@ mod metrics;
 mod proxy;
 mod setup;
 mod wire;
+mod wrk;
 
 pub use assertions::{assert_text, cache_detail, hit, is_hit, is_miss, miss, stale, x_cache};
 pub use metrics::Metrics;
 pub use proxy::Proxy;
 pub use setup::{Setup, route};
 pub use wire::Connection;
+pub use wrk::{Load, load};
 
 use std::time::Duration;
 

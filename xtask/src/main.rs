@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask setup`, `demo`, `test`, `bench`, `filters`.
+//! The project's own commands: `cargo xtask setup`, `demo`, `test`, `trial`, `bench`, `filters`.
 
 mod bench;
 mod demo;
 mod test;
+mod trial;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -30,6 +31,8 @@ enum Command {
     Demo(demo::Options),
     /// Run every test on the real parts; the last line is `N passed, N failed`
     Test(test::Options),
+    /// Run the long forms of tests: many purges, many misses at once, many keys
+    Trial(trial::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
     Bench(bench::Options),
 }
@@ -61,6 +64,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Demo(options) => return demo::run(&options),
         Command::Test(options) => return Ok(test::run(&options)),
+        Command::Trial(options) => return trial::run(&options),
         Command::Bench(options) => return bench::run(&options),
     }
     Ok(ExitCode::SUCCESS)

@@ -110,6 +110,9 @@ pub(super) async fn poll(
         Ok(after) => after,
         Err(error) => return failure(StatusCode::BAD_REQUEST, format!("after: {error}")),
     };
+    if after.is_some_and(|after| service.store.never_was_at(after)) {
+        service.rivals.met(&follower);
+    }
     // Before the log is read: an invalidation after this waits for the follower, one before it is in the page.
     if service.followers.polled(&follower, after).is_err() {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "too many followers");

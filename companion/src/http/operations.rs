@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::answer::{failure, json, unavailable};
 use crate::metrics::Outcome;
+use crate::rivals;
 
 /// The answer to `GET /v1/stats`: counts since this companion's start.
 #[derive(Debug, Serialize)]
@@ -23,16 +25,33 @@ struct Stats {
     refusals: u64,
     errors: u64,
     invalidations: u64,
-    /// Unknown where the store is shared.
+    /// Where the store is shared, these are known only if they were asked for, and the bytes are the whole server's.
     entries: Option<u64>,
+    entries_at_least: bool,
     bytes: Option<u64>,
     followers: usize,
     position: String,
 }
 
-pub(super) async fn stats(State(service): State<Arc<Service>>) -> Response {
+/// What statistics to give.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Depth {
+    /// Count the entries even where that takes a scan.
+    count: bool,
+}
+
+pub(super) async fn stats(
+    State(service): State<Arc<Service>>,
+    depth: Result<Query<Depth>, QueryRejection>,
+) -> Response {
     let Service { store, metrics, followers, .. } = &*service;
-    let usage = store.usage();
+    let counted = match depth {
+        Ok(Query(Depth { count: true })) => store.count().await.ok(),
+        Ok(_) => None,
+        Err(error) => return failure(StatusCode::BAD_REQUEST, error.body_text()),
+    };
+    let usage = counted.map(|(usage, _)| usage).or_else(|| store.usage());
     let missed = [Outcome::Miss, Outcome::Invalidated, Outcome::Damaged];
     let operations = [&metrics.lookup, &metrics.store, &metrics.invalidate];
     json(
@@ -47,6 +66,7 @@ pub(super) async fn stats(State(service): State<Arc<Service>>) -> Response {
             errors: operations.into_iter().map(|operation| operation.count(Outcome::Error)).sum(),
             invalidations: metrics.invalidations(),
             entries: usage.map(|usage| usage.entries),
+            entries_at_least: counted.is_some_and(|(_, at_least)| at_least),
             bytes: usage.map(|usage| usage.bytes),
             followers: followers.count(),
             position: store.position().to_string(),
@@ -60,6 +80,7 @@ pub(super) async fn health() -> Response {
 
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     match service.store.ready() {
+        Ok(()) if service.rivals.are_there() => failure(StatusCode::SERVICE_UNAVAILABLE, rivals::COMPLAINT),
         Ok(()) => (StatusCode::OK, "ready\n").into_response(),
         Err(error) => unavailable(&error),
     }

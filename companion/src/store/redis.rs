@@ -3,18 +3,30 @@
 //! Redis keeps the envelopes, each under its own key with a time to live, and the log: its epoch, its head and a stream
 //! of records. This process keeps a copy of the log to judge by, and compares it with epoch and head at each lookup, in
 //! the same command that reads the entry.
+//!
+//! In a cluster the log is on one node and the entries on all. Then it is two commands at the same time, and an entry is
+//! stored without a script that looks at the log: each lookup judges it by the log anyway. Its indexes, which only count
+//! and remove, follow by themselves.
 
+mod cluster;
+mod connection;
+mod dial;
+mod discovery;
 mod keys;
 mod leases;
 mod link;
+mod listing;
 mod purged;
+mod refusal;
 mod scripts;
+mod sentinels;
+mod slots;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_protocol::summary;
+use cache_protocol::{Summary, summary};
 use invalidation::{Position, Record, Verdict, primary_key};
 use tokio::sync::{Mutex, Notify};
 
@@ -23,6 +35,7 @@ use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
 use crate::random;
+use connection::{Connection, Request};
 use keys::Keys;
 pub(super) use leases::LEASE_POLL;
 use link::{Link, Links};
@@ -55,9 +68,10 @@ impl RedisStore {
     /// A store that is not connected yet; [`follow`](Self::follow) connects it.
     pub(super) fn open(config: &Config) -> Result<Self, Unavailable> {
         let nowhere = Position { epoch: random::number(), seq: 0 };
+        let keys = Keys::new(&config.redis.key_prefix);
         Ok(Self {
-            links: Links::new(&config.redis)?,
-            keys: Keys::new(&config.redis.key_prefix),
+            links: Links::new(&config.redis, &keys.log)?,
+            keys,
             scripts: Scripts::new(),
             capacity: config.invalidation.capacity,
             log: InvalidationLog::new(nowhere, config.invalidation.capacity),
@@ -94,17 +108,17 @@ impl RedisStore {
         let link = self.link()?;
         let before = self.log.position();
         let response = self.keys.response(key);
-        let mut command = redis::cmd("MGET");
-        command.arg(&response).arg(&self.keys.epoch).arg(&self.keys.head);
-        let (envelope, epoch, head): (Option<Vec<u8>>, Option<String>, Option<String>) =
-            self.run(&link, async |connection| command.query_async(connection).await).await?;
-        self.keep_up(&link, before, scripts::position(epoch.as_deref(), head.as_deref())).await?;
+        let (entry, state) = self.read(&link, &response).await?;
+        self.keep_up(&link, before, state).await?;
 
+        let Ok(envelope) = entry else {
+            return Ok(Lookup { position: self.log.position(), found: Err(NotFound::Away) });
+        };
         let Some(envelope) = envelope else {
             return Ok(Lookup { position: self.log.position(), found: Err(NotFound::Absent) });
         };
         let (position, why) = match summary(&envelope).ok().filter(|summary| summary.key == key) {
-            Some(summary) => match self.log.judge(summary.key, &summary.tags, summary.position) {
+            Some(summary) => match self.judge(&summary).await? {
                 (verdict @ (Verdict::Valid | Verdict::Stale), position) => {
                     let found = Found {
                         is_stale: verdict == Verdict::Stale,
@@ -118,12 +132,54 @@ impl RedisStore {
             },
             None => (self.log.position(), NotFound::Damaged),
         };
-        unlink(link, response);
+        unlink(&link, response);
         Ok(Lookup { position, found: Err(why) })
+    }
+
+    /// What the log says of an entry. In a cluster it was read apart from the log, and may be from beyond what was read.
+    async fn judge(&self, entry: &Summary<'_>) -> Result<(Verdict, Position), Unavailable> {
+        let judged = self.log.judge(entry.key, &entry.tags, entry.position);
+        if judged.0 != Verdict::Unknown {
+            return Ok(judged);
+        }
+        self.catch_up_with(entry.position).await?;
+        Ok(self.log.judge(entry.key, &entry.tags, entry.position))
+    }
+
+    /// An entry, which may be away by itself, and where the log stands.
+    async fn read(
+        &self,
+        link: &Link,
+        response: &str,
+    ) -> Result<(Result<Option<Vec<u8>>, Unavailable>, Option<Position>), Unavailable> {
+        if link.spreads() {
+            let mut command = redis::cmd("GET");
+            command.arg(response);
+            let entry = self.run_at(link, response, &command);
+            let (entry, state) = tokio::join!(entry, self.log_state(link));
+            return Ok((entry, state?));
+        }
+        let mut command = redis::cmd("MGET");
+        command.arg(response).arg(&self.keys.epoch).arg(&self.keys.head);
+        let (envelope, epoch, head): (Option<Vec<u8>>, Option<String>, Option<String>) =
+            self.run(link, async |connection| command.query_async(connection).await).await?;
+        Ok((Ok(envelope), scripts::position(epoch.as_deref(), head.as_deref())))
+    }
+
+    /// Where the log stands in Redis; nowhere if a part of it is gone.
+    async fn log_state(&self, link: &Link) -> Result<Option<Position>, Unavailable> {
+        let mut command = redis::cmd("MGET");
+        command.arg(&self.keys.epoch).arg(&self.keys.head);
+        let (epoch, head): (Option<String>, Option<String>) =
+            self.run(link, async |connection| command.query_async(connection).await).await?;
+        Ok(scripts::position(epoch.as_deref(), head.as_deref()))
     }
 
     pub(super) async fn store(&self, entry: NewEntry<'_>) -> Result<Stored, Unavailable> {
         let link = self.link()?;
+        if link.spreads() {
+            return self.store_apart(&link, entry).await;
+        }
         let NewEntry { summary, ttl, envelope } = entry;
         let (verdict, position) = self.log.judge(summary.key, &summary.tags, summary.position);
         // What this copy of the log says already, the script need not look up: it reads on from here.
@@ -138,12 +194,11 @@ impl RedisStore {
         call.key(self.keys.response(summary.key))
             .key(&self.keys.epoch)
             .key(&self.keys.head)
-            .key(&self.keys.log)
-            .key(self.keys.index_of_key(primary_key(summary.key)));
-        for tag in &summary.tags {
-            call.key(self.keys.index_of_tag(tag));
+            .key(&self.keys.log);
+        for index in self.indexes(&summary) {
+            call.key(index);
         }
-        call.arg(&envelope[..]).arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        call.arg(&envelope[..]).arg(milliseconds(ttl));
         call.arg(scripts::epoch_text(valid_up_to.epoch)).arg(valid_up_to.seq);
         call.arg(summary.key).arg(primary_key(summary.key)).arg(&summary.tags);
         let outcome: String = self.run(&link, async |connection| call.invoke_async(connection).await).await?;
@@ -153,6 +208,51 @@ impl RedisStore {
             "trimmed" => Stored::Refused("the log no longer reaches back to its position"),
             _ => Stored::Refused("another epoch began"),
         })
+    }
+
+    /// Stores an entry on another server than the log's. A record that is appended after the look at the log does not keep
+    /// it out: it hits the entry at each lookup.
+    async fn store_apart(&self, link: &Link, entry: NewEntry<'_>) -> Result<Stored, Unavailable> {
+        let NewEntry { summary, ttl, envelope } = entry;
+        let before = self.log.position();
+        let state = self.log_state(link).await?;
+        self.keep_up(link, before, state).await?;
+        match self.log.judge(summary.key, &summary.tags, summary.position).0 {
+            Verdict::Valid => {}
+            Verdict::Invalid | Verdict::Stale => {
+                return Ok(Stored::Refused("an invalidation came in between, or another epoch began"));
+            }
+            Verdict::Unknown => return Ok(Stored::Refused("it is from beyond the log")),
+        }
+        let response = self.keys.response(summary.key);
+        let mut command = redis::cmd("SET");
+        command.arg(&response).arg(&envelope[..]).arg("PX").arg(milliseconds(ttl));
+        match self.run_at(link, &response, &command).await {
+            Ok(()) => {
+                self.index(link, &summary, ttl);
+                Ok(Stored::Yes)
+            }
+            Err(_) => Ok(Stored::Refused("the server it belongs to is away")),
+        }
+    }
+
+    /// Adds an entry that has just been stored apart to its indexes. Nobody waits for it: a purge holds without them.
+    fn index(&self, link: &Link, entry: &Summary<'_>, ttl: Duration) {
+        for index in self.indexes(entry) {
+            let Some(mut connection) = link.at(&index) else { continue };
+            let (script, full_key) = (self.scripts.index.clone(), entry.key.to_owned());
+            tokio::spawn(async move {
+                let mut call = script.key(index);
+                call.arg(full_key).arg(milliseconds(ttl));
+                call.invoke_async::<()>(&mut connection).await
+            });
+        }
+    }
+
+    /// The indexes that name an entry.
+    fn indexes(&self, entry: &Summary<'_>) -> impl Iterator<Item = String> {
+        let of_tags = entry.tags.iter().map(|tag| self.keys.index_of_tag(tag));
+        std::iter::once(self.keys.index_of_key(primary_key(entry.key))).chain(of_tags)
     }
 
     pub(super) async fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
@@ -168,7 +268,7 @@ impl RedisStore {
     pub(super) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
         let Ok(link) = self.link() else { return Met { entries: 0, at_least: true } };
         let reach = Reach::new(purge, recorded);
-        purged::count(link.connection, &self.keys, &self.scripts, purge, &reach).await
+        purged::count(link, &self.keys, &self.scripts, purge, &reach).await
     }
 
     async fn append(&self, purge: &Purge) -> Result<Position, Unavailable> {
@@ -255,15 +355,20 @@ impl RedisStore {
 
     /// Keeps Redis connected and the copy of the log up to date; never returns.
     pub(super) async fn follow(&self) {
+        tokio::join!(self.follow_log(), self.links.watch());
+    }
+
+    async fn follow_log(&self) {
         let mut reachable = None;
         loop {
             let tended = self.tend().await;
             match &tended {
                 Ok(()) if reachable != Some(true) => {
-                    tracing::info!(address = %self.links.address(), position = %self.log.position(), "Redis is ready");
+                    let link = self.links.current();
+                    tracing::info!(?link, position = %self.log.position(), "Redis is ready");
                 }
                 Err(error) if reachable != Some(false) => {
-                    tracing::warn!(address = %self.links.address(), reason = %error.reason, "Redis is away");
+                    tracing::warn!(reason = %error.reason, "Redis is away");
                 }
                 _ => {}
             }
@@ -279,12 +384,18 @@ impl RedisStore {
     async fn tend(&self) -> Result<(), Unavailable> {
         if let Ok(link) = self.link() {
             let before = self.log.position();
-            let mut command = redis::cmd("MGET");
-            command.arg(&self.keys.epoch).arg(&self.keys.head);
-            let (epoch, head): (Option<String>, Option<String>) =
-                self.run(&link, async |connection| command.query_async(connection).await).await?;
-            return self.keep_up(&link, before, scripts::position(epoch.as_deref(), head.as_deref())).await;
+            let state = self.log_state(&link).await?;
+            return self.keep_up(&link, before, state).await;
         }
+        let connected = self.connect().await;
+        if let Err(error) = &connected {
+            self.links.publish(Err(error.clone()));
+        }
+        connected
+    }
+
+    /// Makes a new connection and verifies it.
+    async fn connect(&self) -> Result<(), Unavailable> {
         let link = self.links.connect().await?;
         let _turn = self.catching_up.lock().await;
         let lost = self.lost_appends.load(Ordering::SeqCst);
@@ -292,22 +403,40 @@ impl RedisStore {
         self.catch_up(&link, renew).await?;
         self.made_up_for.store(lost, Ordering::SeqCst);
         // Only now others may use it: this server has been asked whether the log survived.
-        self.links.publish(link);
+        self.links.publish(Ok(link));
         Ok(())
     }
 
-    /// Runs a command; one that Redis does not answer ends the connection.
+    /// Runs a command where the log is; one that Redis does not answer ends the connection.
     async fn run<T>(
         &self,
         link: &Link,
-        command: impl AsyncFnOnce(&mut redis::aio::MultiplexedConnection) -> redis::RedisResult<T>,
+        command: impl AsyncFnOnce(&mut Connection) -> redis::RedisResult<T>,
     ) -> Result<T, Unavailable> {
-        let answer = self.links.run(link, command).await;
+        self.noted(link, self.links.run(link, command).await)
+    }
+
+    /// Runs a command where this key is.
+    async fn run_at<T: redis::FromRedisValue + Send>(
+        &self,
+        link: &Link,
+        key: &str,
+        request: &impl Request,
+    ) -> Result<T, Unavailable> {
+        self.noted(link, self.links.run_at(link, key, request).await)
+    }
+
+    /// This answer. If it cost the connection, the next is made at once.
+    fn noted<T>(&self, link: &Link, answer: Result<T, Unavailable>) -> Result<T, Unavailable> {
         if answer.is_err() && self.links.check(link).is_err() {
             self.wake.notify_one();
         }
         answer
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Where a log starts whose records are all there is left.
@@ -316,9 +445,9 @@ fn before_first(records: &[Record], head: Position) -> Position {
 }
 
 /// Removes what can never be served again. Nobody waits for it: it costs memory only, and its time to live ends it too.
-fn unlink(link: Link, key: String) {
+fn unlink(link: &Link, key: String) {
+    let Some(mut connection) = link.at(&key) else { return };
     tokio::spawn(async move {
-        let mut connection = link.connection;
         let _: redis::RedisResult<()> = redis::cmd("UNLINK").arg(key).query_async(&mut connection).await;
     });
 }

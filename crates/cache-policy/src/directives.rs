@@ -34,6 +34,13 @@ impl Directives {
         self.cache_control.s_maxage.or(self.cache_control.max_age).or_else(by_expires)
     }
 
+    /// Whether `no-cache` or `private` name this field, so that it is not stored (RFC 9111 §5.2.2.4, §5.2.2.7).
+    pub(crate) fn withhold(&self, name: &[u8]) -> bool {
+        let Self { cache_control: CacheControl { no_cache, private, .. }, .. } = self;
+        let mut named = no_cache.fields().iter().chain(private.fields());
+        named.any(|named| name.eq_ignore_ascii_case(named.as_bytes()))
+    }
+
     /// Whether a stale response may not be used without asking its origin (RFC 9111 §4.2.4).
     pub(crate) fn must_be_validated(&self) -> bool {
         let directives = &self.cache_control;

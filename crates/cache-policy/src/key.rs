@@ -103,12 +103,16 @@ pub fn of_request(
     let (path, query) = split_query(path_and_query);
     let reduced = parts.reduce(query);
     let is_whole = parts.has_host() && reduced.is_none();
+    // What is left of a query may be nothing; a query that was empty from the start is not the same as none.
+    let query = match &reduced {
+        Some(reduced) => Some(reduced.as_slice()).filter(|reduced| !reduced.is_empty()),
+        None => query,
+    };
     let host = if parts.has_host() { authority } else { b"*" };
     let mut full = if is_whole {
         primary(b"GET", host, path_and_query)
     } else {
-        let query = reduced.or(query.map(<[u8]>::to_vec)).filter(|query| !query.is_empty());
-        let target = query.map_or_else(|| path.to_vec(), |query| [path, b"?", &query].concat());
+        let target = query.map_or_else(|| path.to_vec(), |query| [path, b"?", query].concat());
         primary(b"GET", host, &target)
     };
     let path_tag = (!is_whole).then(|| {

@@ -98,7 +98,7 @@ pub fn multipart<'a>(
     content
 }
 
-/// What part of the representation is stored; none if that is not known, or if it is encoded.
+/// What part of the representation is stored; none if that is not known, or if the whole of it is encoded.
 fn held(status: u16, stored: &(impl Fields + ?Sized), bytes: u64) -> Option<ContentRange> {
     let is_plain =
         list::members(stored, "content-encoding").all(|coding| coding.eq_ignore_ascii_case(b"identity"));
@@ -106,7 +106,7 @@ fn held(status: u16, stored: &(impl Fields + ?Sized), bytes: u64) -> Option<Cont
     match status {
         206 => {
             let part = stored.first("content-range").and_then(ContentRange::parse)?;
-            let is_what_it_says = part.last - part.first + 1 == bytes;
+            let is_what_it_says = (part.last - part.first).checked_add(1) == Some(bytes);
             (is_what_it_says && part.complete.is_some()).then_some(part)
         }
         200 if is_plain => last.map(|last| ContentRange { first: 0, last, complete: Some(bytes) }),
@@ -122,8 +122,15 @@ fn may_be_parted(request: &(impl Fields + ?Sized), stored: &(impl Fields + ?Size
             stored.first("etag").and_then(EntityTag::parse).is_some_and(|own| own.strong_eq(wanted))
         }
         None => {
-            let is_date = date::parse(condition).is_some();
-            is_date && stored.first("last-modified") == Some(list::trim(condition))
+            let is_theirs = stored.first("last-modified") == Some(list::trim(condition));
+            is_theirs && is_strong_date(date::parse(condition), stored)
         }
     }
+}
+
+/// Whether a response that was modified at this time cannot have been modified again within the same second
+/// (RFC 9110 §8.8.2.2).
+fn is_strong_date(modified: Option<u64>, stored: &(impl Fields + ?Sized)) -> bool {
+    let made = stored.first("date").and_then(date::parse);
+    matches!((modified, made), (Some(modified), Some(made)) if modified < made)
 }

@@ -1,6 +1,10 @@
 //! What a stored response is worth once it is no longer fresh (RFC 9111 §4.2.4, §4.3; RFC 5861).
 
-use http_semantics::{CacheControl, Fields, cache_control::MaxStale, date};
+use http_semantics::{
+    CacheControl, EntityTag, Fields,
+    cache_control::{MaxStale, Scope},
+    date,
+};
 
 use crate::directives::Directives;
 use crate::stored_fields::{is_among, stored_fields};
@@ -34,7 +38,7 @@ impl Windows {
         let must_be_validated = directives.must_be_validated();
         let is_strict = cache_control.must_revalidate
             || cache_control.proxy_revalidate
-            || cache_control.no_cache.is_present();
+            || cache_control.no_cache == Scope::Whole;
         let window = |named: Option<u64>, by_default: Option<u64>| match named {
             Some(seconds) if !is_strict => seconds,
             None if !must_be_validated => by_default.unwrap_or(0),
@@ -98,7 +102,18 @@ pub fn freshened<'a>(
     let is_updated = |name: &[u8]| updates.iter().any(|(updated, _)| updated.eq_ignore_ascii_case(name));
     let mut fields: Vec<_> = stored.iter().filter(|(name, _)| !is_updated(name)).collect();
     fields.extend(updates);
+    // What either of them names may stand in the other.
+    let directives = Directives::of_response(&fields, policy);
+    fields.retain(|(name, _)| !directives.withhold(name));
     fields
+}
+
+/// Whether a 304 is about the stored response that its origin was asked for (RFC 9111 §4.3.4): it has no strong entity tag,
+/// or that of the stored one. Ours may be weak, because its content was compressed on the way here.
+pub fn is_about(stored: &(impl Fields + ?Sized), not_modified: &(impl Fields + ?Sized)) -> bool {
+    let tag = not_modified.first("etag").and_then(EntityTag::parse).filter(|tag| !tag.weak);
+    let stored = stored.first("etag").and_then(EntityTag::parse);
+    tag.is_none_or(|tag| stored.is_some_and(|stored| stored.weak_eq(tag)))
 }
 
 /// Whether the response to a HEAD is about the representation that is stored, so that its fields may update it

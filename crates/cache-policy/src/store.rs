@@ -142,7 +142,11 @@ fn obstacle_in_status(
         let part = response.first("content-range").and_then(ContentRange::parse);
         let is_useful = route.storing.partial && part.is_some_and(|part| part.complete.is_some());
         (!is_useful).then_some(NotStored::Partial)
-    } else if status < 200 || status == 304 || (cache_control.must_understand && !is_understood(status)) {
+    } else if status < 200
+        // Answers to conditions and to ranges that are not there: the key knows of neither.
+        || matches!(status, 304 | 416)
+        || (cache_control.must_understand && !is_understood(status))
+    {
         Some(NotStored::Status)
     } else if route.storing.every_status {
         None

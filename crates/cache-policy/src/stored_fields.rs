@@ -15,15 +15,12 @@ pub fn stored_fields<'a, F: Fields + ?Sized>(
     policy: &Policy,
     route: &RoutePolicy,
 ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-    let directives = Directives::of_response(response, policy).cache_control;
+    let directives = Directives::of_response(response, policy);
     let keeps_cookies = route.storing.set_cookie;
     response.iter().filter(move |(name, _)| {
-        let is_named =
-            |names: &[String]| names.iter().any(|named| name.eq_ignore_ascii_case(named.as_bytes()));
         !is_among(name, &TRANSIENT, &TRANSIENT_PREFIXES)
             && (keeps_cookies || !name.eq_ignore_ascii_case(b"set-cookie"))
-            && !is_named(directives.no_cache.fields())
-            && !is_named(directives.private.fields())
+            && !directives.withhold(name)
             && !list::members(response, "connection").any(|listed| listed.eq_ignore_ascii_case(name))
     })
 }

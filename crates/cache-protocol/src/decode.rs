@@ -5,7 +5,7 @@ use std::fmt;
 
 use invalidation::Position;
 
-use crate::wire::{MAGIC, checksum};
+use crate::wire::{HEAD_BYTES, MAGIC, checksum};
 use crate::{Entry, Summary, View};
 
 /// Why bytes are no envelope of this version.
@@ -59,28 +59,14 @@ impl Entry {
 impl<'a> View<'a> {
     /// The entry in an envelope, left where it lies.
     pub fn decode(envelope: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::open(envelope)?;
-        let (position, key, tags) = (reader.position()?, reader.text("key")?, reader.tags()?);
-        let response_time_ms = reader.number("response_time_ms")?;
-        let initial_age_ms = reader.number("initial_age_ms")?;
-        let freshness_lifetime_ms = reader.number("freshness_lifetime_ms")?;
-        let status = u16::from_le_bytes(reader.array("status")?);
-        let count = reader.length("headers")?;
-        let mut headers = Vec::with_capacity(reader.room_for(count));
-        for _ in 0..count {
-            headers.push((reader.bytes("headers")?, reader.bytes("headers")?));
-        }
-        Ok(Self {
-            key,
-            position,
-            response_time_ms,
-            initial_age_ms,
-            freshness_lifetime_ms,
-            status,
-            tags,
-            headers,
-            body: reader.rest,
-        })
+        Reader::open(envelope)?.view()
+    }
+
+    /// The entry in an envelope of which only the start is there, down to its headers at least: its body is what is left of
+    /// it. Nothing is verified.
+    pub fn outline(start: &'a [u8]) -> Result<Self, DecodeError> {
+        let payload = start.get(HEAD_BYTES..).filter(|_| start.starts_with(&MAGIC));
+        Reader { rest: payload.ok_or(DecodeError::Field("checksum"))?, checksum: 0 }.view()
     }
 }
 
@@ -122,6 +108,30 @@ impl<'a> Reader<'a> {
             return Err(DecodeError::Checksum { stated, computed });
         }
         Ok(Self { rest: payload, checksum: stated })
+    }
+
+    fn view(mut self) -> Result<View<'a>, DecodeError> {
+        let (position, key, tags) = (self.position()?, self.text("key")?, self.tags()?);
+        let response_time_ms = self.number("response_time_ms")?;
+        let initial_age_ms = self.number("initial_age_ms")?;
+        let freshness_lifetime_ms = self.number("freshness_lifetime_ms")?;
+        let status = u16::from_le_bytes(self.array("status")?);
+        let count = self.length("headers")?;
+        let mut headers = Vec::with_capacity(self.room_for(count));
+        for _ in 0..count {
+            headers.push((self.bytes("headers")?, self.bytes("headers")?));
+        }
+        Ok(View {
+            key,
+            position,
+            response_time_ms,
+            initial_age_ms,
+            freshness_lifetime_ms,
+            status,
+            tags,
+            headers,
+            body: self.rest,
+        })
     }
 
     fn position(&mut self) -> Result<Position, DecodeError> {

@@ -102,17 +102,17 @@ pub struct ErrorBody {
     pub error: String,
 }
 
-mod position_as_string {
+pub(crate) mod position_as_string {
     use std::borrow::Cow;
 
     use super::Position;
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    pub(super) fn serialize<S: Serializer>(position: &Position, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(position: &Position, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(position)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Position, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Position, D::Error> {
         Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }

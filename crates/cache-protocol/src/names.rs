@@ -6,6 +6,8 @@ pub const RESPONSES_PATH: &str = "/v1/responses";
 pub const INVALIDATIONS_PATH: &str = "/v1/invalidations";
 /// `POST` takes the lease of a key, `DELETE` releases it.
 pub const LEASES_PATH: &str = "/v1/leases";
+/// What is stored, page by page.
+pub const ENTRIES_PATH: &str = "/v1/entries";
 /// Counts since the companion's start, as JSON.
 pub const STATS_PATH: &str = "/v1/stats";
 /// 200 while the process lives.

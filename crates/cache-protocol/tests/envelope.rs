@@ -1,7 +1,7 @@
 //! The envelope keeps every entry, and no damage to it goes unnoticed.
 #![cfg(not(target_arch = "wasm32"))]
 
-use cache_protocol::{DecodeError, Entry, POSITION_END, stated_position, summary};
+use cache_protocol::{DecodeError, Entry, POSITION_END, View, stated_position, summary};
 use invalidation::Position;
 use proptest::prelude::*;
 
@@ -36,6 +36,11 @@ proptest! {
         prop_assert_eq!(summary.fresh_until_ms, entry.response_time_ms.saturating_add(left_ms));
         prop_assert_eq!(stated_position(&envelope[..POSITION_END]), Some(entry.position));
         prop_assert_eq!(stated_position(&envelope[..POSITION_END - 1]), None);
+        let cut = entry.body.len() / 2;
+        let outline = View::outline(&envelope[..envelope.len() - cut]).unwrap().to_entry();
+        let body = entry.body[..entry.body.len() - cut].to_vec();
+        prop_assert_eq!(outline, Entry { body, ..entry.clone() });
+        prop_assert!(View::outline(&envelope[..POSITION_END]).is_err());
         prop_assert_eq!(Entry::decode(&envelope), Ok(entry));
     }
 

@@ -34,10 +34,10 @@ fn range(spec: &[u8]) -> Option<ByteRange> {
     let dash = spec.iter().position(|byte| *byte == b'-')?;
     let (first, last) = (spec.get(..dash)?, spec.get(dash + 1..)?);
     match (first, last) {
-        ([], length) => number(length).map(ByteRange::Suffix),
-        (first, []) => number(first).map(|first| ByteRange::From { first, last: None }),
+        ([], length) => bounded(length).map(ByteRange::Suffix),
+        (first, []) => bounded(first).map(|first| ByteRange::From { first, last: None }),
         (first, last) => {
-            let (first, last) = (number(first)?, number(last)?);
+            let (first, last) = (bounded(first)?, bounded(last)?);
             (first <= last).then_some(ByteRange::From { first, last: Some(last) })
         }
     }
@@ -82,9 +82,15 @@ impl ContentRange {
     }
 }
 
+/// A position that is asked for. One too large for us is past the end of anything (RFC 9110 §14.1.2).
+fn bounded(digits: &[u8]) -> Option<u64> {
+    is_number(digits).then(|| number(digits).unwrap_or(u64::MAX))
+}
+
 fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(digits).ok()?.parse().ok()
+    str::from_utf8(digits).ok().filter(|_| is_number(digits))?.parse().ok()
+}
+
+fn is_number(digits: &[u8]) -> bool {
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }

@@ -2,7 +2,8 @@
 #![cfg(not(target_family = "wasm"))]
 
 use http_semantics::{
-    AcceptEncoding, CacheControl, EntityTag, Vary, date, delta_seconds, etag, list, media_type,
+    AcceptEncoding, ByteRange, CacheControl, ContentRange, EntityTag, Vary, cookie, date, delta_seconds,
+    etag, list, media_type, range,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -12,6 +13,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
         8 => prop::sample::select(vec![
             "\"", "\\", ",", ";", "=", " ", "\t", "*", "W/", "q=", "0.5", "9", "gzip", "identity", "max-age",
             "private", "no-cache", "max-stale", "stale-while-revalidate", "Sun, 06 Nov 1994 08:49:37 GMT",
+            "bytes", "-", "/", "18446744073709551615", "(", ")", "?0", "text/", "a", "sun, 06-nov-94 08:49:37 gmt",
         ]).prop_map(|text| text.as_bytes().to_vec()),
         1 => vec(any::<u8>(), 0..4),
     ];
@@ -21,9 +23,11 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn nothing_panics(values in vec(value(), 0..4)) {
-        for name in ["cache-control", "accept-encoding", "if-none-match", "vary"] {
+        for name in ["cache-control", "accept-encoding", "cookie", "if-none-match", "vary"] {
             let fields: Vec<_> = values.iter().map(|value| (name, value)).collect();
             CacheControl::parse(&fields);
+            CacheControl::parse_targeted(&fields, name);
+            cookie::value(&fields, "a");
             let accepted = AcceptEncoding::parse(&fields);
             accepted.prefers_gzip();
             let _ = (accepted.quality("gzip"), accepted.quality("identity"), accepted.quality("*"));
@@ -33,6 +37,7 @@ proptest! {
         for value in &values {
             let _ = (date::parse(value), delta_seconds::parse(value), media_type::essence(value));
             let _ = (list::unquote(value), list::name_value(value), list::parameters(value).count());
+            let _ = (range::parse(value), ContentRange::parse(value), media_type::is_within(value, "text/*"));
         }
     }
 
@@ -57,6 +62,43 @@ proptest! {
     fn dates_survive_writing(unix_seconds in 0_u64..253_402_300_800) {
         let written = date::format(unix_seconds).unwrap();
         prop_assert_eq!(date::parse(written.as_bytes()), Some(unix_seconds));
+    }
+
+    #[test]
+    fn dates_are_read_in_whatever_case(unix_seconds in 0_u64..253_402_300_800, day in 0_usize..7) {
+        let written = date::format(unix_seconds).unwrap();
+        let (_, rest) = written.split_once(',').unwrap();
+        let other_day = format!("{},{rest}", ["mon", "TUE", "Wed", "tHU", "fri", "SAT", "sun"][day]);
+        for written in [written.to_ascii_lowercase(), written.to_ascii_uppercase(), other_day] {
+            prop_assert_eq!(date::parse(written.as_bytes()), Some(unix_seconds), "{}", written);
+        }
+    }
+
+    #[test]
+    fn a_range_is_within_its_representation(first in any::<u64>(), last in any::<Option<u64>>(), length in any::<u64>()) {
+        for range in [ByteRange::From { first, last }, ByteRange::Suffix(first)] {
+            if let Some((start, end)) = range.within(length) {
+                prop_assert!(start <= end || last.is_some_and(|last| last < first));
+                prop_assert!(end < length);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_a_content_range_does_not_contradict_itself(value in value()) {
+        if let Some(part) = ContentRange::parse(&[b"bytes ".as_slice(), &value].concat()) {
+            prop_assert!(part.first <= part.last);
+            prop_assert!(part.complete.is_none_or(|complete| part.last < complete));
+        }
+    }
+
+    #[test]
+    fn a_targeted_field_says_what_cache_control_would(seconds in 0_u32.., has_no_store in any::<bool>()) {
+        let value = format!("max-age={seconds}{}", if has_no_store { ", no-store" } else { "" });
+        let fields = [("cache-control", &value), ("cdn-cache-control", &value)];
+        prop_assert_eq!(
+            CacheControl::parse_targeted(&fields, "cdn-cache-control"), Some(CacheControl::parse(&fields))
+        );
     }
 
     #[test]

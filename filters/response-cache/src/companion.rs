@@ -215,7 +215,7 @@ pub fn read<'a>(
     match response.headers() {
         Ok(headers) => match headers.status() {
             Some(200) => Found::Damaged,
-            Some(404) => position(&headers).map_or(Found::Failed, Found::Nothing),
+            Some(404) => position_in(&headers).map_or(Found::Failed, Found::Nothing),
             _ => Found::Failed,
         },
         Err(_) => Found::Failed,
@@ -228,10 +228,10 @@ pub fn fetching(response: &Result<CalloutResponse, CalloutError>) -> Fetching {
         return Fetching::Unsaid;
     };
     let lease = || headers.first(names::LEASE_HEADER).and_then(|id| str::from_utf8(id).ok());
-    match headers.first(names::FETCH_HEADER) {
-        Some(b"lead") => lease().map_or(Fetching::Unsaid, |id| Fetching::Lead(id.to_owned())),
-        Some(b"wait") => Fetching::Wait,
-        Some(b"pass") => Fetching::Pass,
+    match headers.first(names::FETCH_HEADER).and_then(|fetch| str::from_utf8(fetch).ok()) {
+        Some(names::FETCH_LEAD) => lease().map_or(Fetching::Unsaid, |id| Fetching::Lead(id.to_owned())),
+        Some(names::FETCH_WAIT) => Fetching::Wait,
+        Some(names::FETCH_PASS) => Fetching::Pass,
         _ => Fetching::Unsaid,
     }
 }
@@ -242,7 +242,12 @@ pub fn is_told_stale(response: &Result<CalloutResponse, CalloutError>) -> bool {
     headers.is_none_or(|headers| headers.contains(names::STALE_HEADER))
 }
 
-fn position(headers: &Headers) -> Option<Position> {
+/// Where the log stood when a lookup was answered.
+pub fn position(response: &Result<CalloutResponse, CalloutError>) -> Option<Position> {
+    position_in(&response.as_ref().ok()?.headers().ok()?)
+}
+
+fn position_in(headers: &Headers) -> Option<Position> {
     let value = headers.first(names::POSITION_HEADER)?;
     std::str::from_utf8(value).ok()?.parse().ok()
 }

@@ -189,6 +189,11 @@ impl Config {
                     "expected the name of a cluster, found nothing",
                 ));
             }
+            if config.collapse_wait_ms == 0 {
+                let message =
+                    "expected 1 at least, where there is a `refresh`: one of all refreshes, under a lease";
+                return Err(ConfigError::new("collapse_wait_ms", message));
+            }
             within("refresh.timeout_ms", refresh.timeout_ms.into(), 1, 600_000)?;
         }
         config

@@ -69,12 +69,15 @@ impl L1 {
 }
 
 #[cfg(test)]
+mod hit_ratio;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use cache_protocol::Entry;
     use invalidation::Position;
 
-    fn stored(key: String, bytes: usize) -> Rc<Stored> {
+    pub(super) fn stored(key: String, bytes: usize) -> Rc<Stored> {
         Rc::new(Stored::new(Entry {
             key,
             position: Position { epoch: 1, seq: 0 },

@@ -188,7 +188,8 @@ impl CacheStream {
         if has_body {
             return self.bypass(&asked.question.route, BypassReason::Body.as_str());
         }
-        self.seek(asked)
+        let now_ms = asked.began_ns / 1_000_000;
+        self.seek(asked, now_ms)
     }
 
     fn bypass(&mut self, route: &Route<RoutePolicy>, reason: &'static str) -> Action {

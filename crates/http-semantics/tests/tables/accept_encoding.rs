@@ -1,6 +1,9 @@
 //! Accept-Encoding (RFC 9110 §12.5.3).
 
-use http_semantics::{AcceptEncoding, accept_encoding::Quality};
+use http_semantics::{
+    AcceptEncoding,
+    accept_encoding::{Quality, weight_parameter},
+};
 
 use crate::test;
 
@@ -42,5 +45,26 @@ fn qualities() {
         assert_eq!(qualities, *expected, "{case}");
         assert_eq!(accepted.prefers_gzip(), *prefers_gzip, "{case}");
         assert_eq!(accepted.is_present(), !lines.is_empty(), "{case}");
+    }
+}
+
+#[test]
+fn weights() {
+    for (part, expected) in [
+        ("q=0.5", Some(500)),
+        ("Q = 1", Some(1000)),
+        ("q=1.000", Some(1000)),
+        ("q=0", Some(0)),
+        ("q=0.12", Some(120)),
+        ("q=0.1234", Some(0)),
+        ("q=2", Some(0)),
+        ("q=", Some(0)),
+        ("q", Some(0)),
+        ("q=\"1\"", Some(0)),
+        ("level=1", None),
+        ("qq=1", None),
+        ("", None),
+    ] {
+        assert_eq!(weight_parameter(part.as_bytes()), expected, "§12.4.2 {part}");
     }
 }

@@ -77,7 +77,12 @@ fn lifetimes() {
         ("§1.2.2 the cap", &["max-age=2147483648"], Some(CAP)),
         ("§1.2.2 just below the cap", &["max-age=2147483647"], Some(CAP - 1)),
         ("§1.2.2 past 64 bits", &["max-age=99999999999999999999999999"], Some(CAP)),
-        ("spaces around =", &["max-age = 60"], Some(60)),
+        ("§5.2 no space before =", &["max-age =60"], Some(0)),
+        ("§5.2 no space after =", &["max-age= 60"], Some(0)),
+        ("§5.2 no tab either", &["max-age\t=\t60"], Some(0)),
+        ("§5.2 one valid, one not", &["max-age=60, max-age =60"], Some(0)),
+        ("spaces within quotes", &[r#"max-age=" 60""#], Some(0)),
+        ("space around the whole", &[" max-age=60 ,"], Some(60)),
         ("not there", &["public"], None),
     ];
     for (case, lines, expected) in table {
@@ -88,6 +93,25 @@ fn lifetimes() {
         Some(60),
         "the largest min-fresh is the strictest"
     );
+}
+
+#[test]
+fn every_lifetime_is_read_alike() {
+    let read = |value: &str| {
+        let CacheControl { max_age, s_maxage, stale_while_revalidate, stale_if_error, .. } = parse(&[value]);
+        [max_age, s_maxage, stale_while_revalidate, stale_if_error]
+    };
+    let names = ["max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"];
+    for (index, name) in names.into_iter().enumerate() {
+        for (value, expected) in
+            [("=7", 7), (r#"="7""#, 7), (" =7", 0), ("=x", 0), ("", 0), ("=9, NAME=7", 7)]
+        {
+            let value = format!("{name}{}", value.replace("NAME", name));
+            let mut all = [None; 4];
+            all[index] = Some(expected);
+            assert_eq!(read(&value), all, "§4.2.1 {value}");
+        }
+    }
 }
 
 #[test]
@@ -102,11 +126,19 @@ fn scopes() {
         (r#"private="""#, Scope::Whole),
         ("private=", Scope::Whole),
         (r#"private=" , ""#, Scope::Whole),
+        (r#"private = "a""#, Scope::Whole),
+        (r#"PRIVATE="A""#, fields(&["a"])),
+        (r#"private="a,,b""#, fields(&["a", "b"])),
         ("public", Scope::Absent),
     ];
     for (value, expected) in table {
-        assert_eq!(parse(&[value]).private, expected, "§5.2.2.7 {value}");
-        assert_eq!(parse(&[&value.replace("private", "no-cache")]).no_cache, expected, "§5.2.2.4 {value}");
+        let parsed = parse(&[value]).private;
+        assert_eq!(parsed, expected, "§5.2.2.7 {value}");
+        let no_cache = value.replace("private", "no-cache").replace("PRIVATE", "No-Cache");
+        assert_eq!(parse(&[&no_cache]).no_cache, expected, "§5.2.2.4 {value}");
+        let named: &[String] = if let Scope::Fields(names) = &expected { names } else { &[] };
+        assert_eq!(parsed.fields(), named, "{value}");
+        assert_eq!(parsed.is_present(), value != "public", "{value}");
     }
 }
 
@@ -116,6 +148,7 @@ fn max_stale() {
         ("max-stale", MaxStale::Any),
         ("max-stale=60", MaxStale::Seconds(60)),
         ("max-stale=a", MaxStale::Seconds(0)),
+        ("max-stale =60", MaxStale::Seconds(0)),
         ("max-stale, max-stale=60", MaxStale::Seconds(60)),
         ("max-stale=60, max-stale", MaxStale::Seconds(60)),
         ("max-stale=60, max-stale=5", MaxStale::Seconds(5)),

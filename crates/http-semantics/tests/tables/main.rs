@@ -2,9 +2,12 @@
 
 mod accept_encoding;
 mod cache_control;
+mod dates;
 mod etag;
 mod fields;
 mod list;
+mod range;
+mod targeted;
 mod values;
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

@@ -1,37 +1,8 @@
-//! Dates, delta-seconds, media types and Vary.
+//! Delta-seconds, media types, cookies and Vary.
 
-use http_semantics::{Vary, date, delta_seconds, media_type};
+use http_semantics::{Vary, cookie, delta_seconds, media_type};
 
 use crate::test;
-
-#[test]
-fn dates() {
-    let table: &[(&str, Option<u64>)] = &[
-        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
-        ("Sunday, 06-Nov-94 08:49:37 GMT", Some(784_111_777)),
-        ("Sun Nov  6 08:49:37 1994", Some(784_111_777)),
-        (" Sun, 06 Nov 1994 08:49:37 GMT\t", Some(784_111_777)),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", Some(253_402_300_799)),
-        ("Wed, 31 Dec 1969 23:59:59 GMT", None),
-        ("Mon, 06 Nov 1994 08:49:37 GMT", None),
-        ("Wed, 31 Feb 2024 00:00:00 GMT", None),
-        ("Sun, 06 Nov 1994 24:49:37 GMT", None),
-        ("Sun, 06 Nov 1994 08:49:37 UTC", None),
-        ("Sun, 06 Nov 1994 08:49:37", None),
-        ("784111777", None),
-        ("0", None),
-        ("-1", None),
-        ("", None),
-    ];
-    for (value, expected) in table {
-        assert_eq!(date::parse(value.as_bytes()), *expected, "§5.6.7 {value}");
-    }
-    assert_eq!(date::parse(b"Sun, 06 Nov 1994 08:49:37 \xff\xff\xff"), None);
-    assert_eq!(date::format(784_111_777).as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
-    assert_eq!(date::format(253_402_300_799).as_deref(), Some("Fri, 31 Dec 9999 23:59:59 GMT"));
-    assert_eq!(date::format(253_402_300_800), None);
-}
 
 #[test]
 fn seconds() {
@@ -39,7 +10,11 @@ fn seconds() {
         ("0", Some(0)),
         ("60", Some(60)),
         ("2147483649", Some(delta_seconds::MAX)),
+        ("2147483648", Some(delta_seconds::MAX)),
+        ("2147483647", Some(delta_seconds::MAX - 1)),
         ("-1", None),
+        ("+1", None),
+        ("1.0", None),
         ("1 ", None),
         ("", None),
     ] {
@@ -60,6 +35,53 @@ fn media_types() {
     }
     assert!(media_type::is(b"Text/HTML; charset=utf-8", "text/html"));
     assert!(!media_type::is(b"text/html5", "text/html"));
+}
+
+#[test]
+fn media_ranges() {
+    for (value, range, expected) in [
+        ("text/html", "text/html", true),
+        ("Text/HTML; charset=utf-8", "text/html", true),
+        ("text/html", "TEXT/*", true),
+        ("text/html; a=b", "text/*", true),
+        ("image/png", "*/*", true),
+        ("", "*/*", true),
+        ("", "text/*", false),
+        ("text", "text/*", false),
+        ("textual/html", "text/*", false),
+        ("application/json", "text/*", false),
+        ("text/html5", "text/html", false),
+        ("application/problem+json", "application/json", false),
+        ("application/vnd.api", "application/vnd*", true),
+    ] {
+        assert_eq!(media_type::is_within(value.as_bytes(), range), expected, "§12.5.1 {value} in {range}");
+    }
+}
+
+#[test]
+fn cookies() {
+    let table: &[(&str, &[&str], Option<&str>)] = &[
+        ("no field", &[], None),
+        ("the only one", &["a=1"], Some("1")),
+        ("§5.4 among others", &["b=2; a=1; c=3"], Some("1")),
+        ("without spaces", &["b=2;a=1;c=3"], Some("1")),
+        ("RFC 9113 §8.2.3 on a line of its own", &["b=2", "a=1"], Some("1")),
+        ("§5.4 the first", &["a=1; a=2", "a=3"], Some("1")),
+        ("empty", &["a="], Some("")),
+        ("without a value", &["a; b=2"], Some("")),
+        ("§5.2 only the first = divides", &["a=1=2"], Some("1=2")),
+        ("quotes are part of the value", &[r#"a="1""#], Some(r#""1""#)),
+        ("a quote does not hide a semicolon", &[r#"b="2; a=1"#], Some("1")),
+        ("a comma divides nothing", &["b=2, a=1"], None),
+        ("names differ by case", &["A=1"], None),
+        ("no part of a name", &["aa=1; ba=2"], None),
+        ("not in a value", &["b=a=1"], None),
+    ];
+    for (case, lines, expected) in table {
+        let fields: Vec<_> = lines.iter().map(|line| ("Cookie", line)).collect();
+        assert_eq!(cookie::value(&fields, "a"), expected.map(str::as_bytes), "RFC 6265: {case}");
+    }
+    assert_eq!(cookie::value(&[("set-cookie", "a=1")], "a"), None, "what a response sets is no cookie yet");
 }
 
 #[test]

@@ -23,8 +23,7 @@ const STALE_DETAILS: &str = "slipstream_cache_stale";
 
 impl CacheStream {
     /// Looks in L1, and asks the companion if there is nothing.
-    pub(super) fn seek(&mut self, mut asked: Asked) -> Action {
-        let now_ms = now_ms();
+    pub(super) fn seek(&mut self, mut asked: Asked, now_ms: u64) -> Action {
         if self.answer_from_l1(&mut asked, now_ms) {
             return Action::Pause;
         }
@@ -116,18 +115,19 @@ impl CacheStream {
                 if let Some(lead) = lead {
                     lead.land(Landed::Stored(variants));
                 }
-                return self.seek(asked);
+                return self.seek(asked, now_ms);
+            }
+            Found::Entry(view) if plugin.judge_view(&view, now_ms) == Some(Verdict::Invalid) => {
+                // This worker has heard of a purge that the companion that answered has not.
+                (self.missed(asked), Outcome::Miss)
             }
             Found::Entry(view) => {
-                let verdict = plugin.judge_view(&view, now_ms);
-                let is_soft = match verdict {
+                let is_soft = match plugin.judge_view(&view, now_ms) {
                     Some(Verdict::Valid) => false,
                     Some(Verdict::Stale) => true,
                     _ => companion::is_told_stale(&response),
                 };
                 let worth = asked.worth(&view.headers, &times_of(&view), is_soft, &plugin, now_ms);
-                // Older than where the log stands, and so all the more careful.
-                let position = Some(view.position);
                 let (reason, outcome) = match worth {
                     Worth::Fresh { .. } | Worth::Stale { .. } => {
                         if self.serve_found(&asked, &view, worth, lead.as_ref(), &response) {
@@ -147,12 +147,15 @@ impl CacheStream {
                     Worth::Unwanted => (Forward::Request, Outcome::Stale),
                 };
                 let stale = (reason != Forward::Partial).then(|| Rc::new(Stored::new(view.to_entry())));
+                // Where the log stood when this was found, and not where it stood before: what has made it stale since must
+                // not make stale what is fetched now.
+                let position = companion::position(&response).or(Some(view.position));
                 (Missed { asked, reason, position, stale }, outcome)
             }
         };
         let mut missed = missed;
         if outcome == Outcome::Miss && missed.asked.go_elsewhere() {
-            return self.seek(missed.asked);
+            return self.seek(missed.asked, now_ms);
         }
         missed.asked.come_back();
         let Some(lead) = lead else { return self.miss(missed, outcome, None) };

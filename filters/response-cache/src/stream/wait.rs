@@ -20,11 +20,11 @@ impl CacheStream {
         match self.plugin.take_landed(self.id) {
             Some(Landed::Stored(stored)) if Variants::are(stored.entry.status) => {
                 asked.choose(Variants::read(&stored));
-                self.seek(asked)
+                self.seek(asked, now_ms())
             }
             Some(Landed::Stored(stored)) => match self.serve_landed(&asked, &stored) {
                 true => Action::Pause,
-                false => self.seek(asked),
+                false => self.seek(asked, now_ms()),
             },
             Some(Landed::Failed(stale)) => {
                 if self.serve_on_error(&asked, &stale) {
@@ -36,7 +36,7 @@ impl CacheStream {
             Some(Landed::Lost) | None => {
                 // What was waited for may be stored elsewhere by now, because it varies by more.
                 asked.forget_variant();
-                self.seek(asked)
+                self.seek(asked, now_ms())
             }
         }
     }

@@ -12,6 +12,7 @@ mod leases;
 mod partial;
 mod parts;
 mod policies;
+mod purges;
 mod questions;
 mod queueing;
 mod refresh;

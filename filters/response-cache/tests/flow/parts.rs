@@ -6,12 +6,19 @@ use slipstream_host::Action;
 use slipstream_host::double::{request_header, with};
 
 const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+/// When the clock starts.
+const DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
 const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
 /// A proxy that has `0123456789` stored.
 fn proxy() -> Proxy {
     let proxy = leased_proxy();
-    fetched(&proxy, &[], &ok(&[("etag", "\"v1\""), ("last-modified", MODIFIED)]), "0123456789");
+    fetched(
+        &proxy,
+        &[],
+        &ok(&[("date", DATE), ("etag", "\"v1\""), ("last-modified", MODIFIED)]),
+        "0123456789",
+    );
     stored(&proxy);
     proxy
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Claim, LeaseId, LeaseState};
+use super::super::{Claim, LeaseId, LeaseState};
 
 /// The most keys that have a lease; past that everyone leads.
 const MAX_KEYS: usize = 100_000;
@@ -15,7 +15,7 @@ const SWEEP: Duration = Duration::from_millis(100);
 
 /// The leases of this process, bounded in their number.
 #[derive(Debug, Default)]
-pub(super) struct LocalLeases {
+pub(in super::super) struct LocalLeases {
     keys: Mutex<Keys>,
 }
 
@@ -34,7 +34,7 @@ struct Held {
 
 impl LocalLeases {
     /// Takes the lease of a key if it is free.
-    pub(super) fn claim(&self, key: &str, lease: Duration) -> Claim {
+    pub(in super::super) fn claim(&self, key: &str, lease: Duration) -> Claim {
         let now = Instant::now();
         let mut keys = self.lock();
         match keys.held.get(key).filter(|held| now < held.ends) {
@@ -50,7 +50,7 @@ impl LocalLeases {
     }
 
     /// Releases the lease of a key, if it is this one.
-    pub(super) fn release(&self, key: &str, lease: LeaseId, pass: Option<Duration>) {
+    pub(in super::super) fn release(&self, key: &str, lease: LeaseId, pass: Option<Duration>) {
         let mut keys = self.lock();
         if !keys.held.get(key).is_some_and(|held| held.lease == Some(lease)) {
             return;
@@ -66,7 +66,7 @@ impl LocalLeases {
     }
 
     /// How the lease of a key stands, and for how long at most.
-    pub(super) fn state(&self, key: &str) -> (LeaseState, Duration) {
+    pub(in super::super) fn state(&self, key: &str) -> (LeaseState, Duration) {
         let now = Instant::now();
         match self.lock().held.get(key).filter(|held| now < held.ends) {
             None => (LeaseState::Free, SWEEP),
