@@ -296,7 +296,10 @@ pub(super) fn answer(
         return send_local_reply(304, details, &stored.not_modified_headers(age_seconds, told), b"")
             .map(|()| true);
     }
-    let parts = if asked.question.lookup.range || status == 206 {
+    // A Range field says nothing with HEAD (RFC 9110 §14.2).
+    let parts = if asked.question.lookup.head && status == 206 {
+        Parts::Missing
+    } else if asked.question.lookup.range || status == 206 {
         range::decide(&asked.request, status, fields, body.len() as u64)
     } else {
         Parts::Whole

@@ -17,6 +17,7 @@ mod questions;
 mod queueing;
 mod refresh;
 mod revalidating;
+mod softness;
 mod stores;
 mod support;
 mod validation;
