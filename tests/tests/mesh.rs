@@ -36,7 +36,7 @@ impl Mesh {
 
     /// The same request at one of the two Envoys, on a connection of the client's.
     fn ask(&self, client: &Client, at: usize, path: &str) -> testbed::Response {
-        let front = if at % 2 == 0 { &self.proxy.front } else { &self.other };
+        let front = if at.is_multiple_of(2) { &self.proxy.front } else { &self.other };
         let request = Request::get(front.url(path)).header("host", self.proxy.authority());
         client.send(request).expect("an answer")
     }

@@ -23,6 +23,7 @@ use std::rc::Rc;
 
 /// Why a response is not stored, beside `cache-policy`'s reasons.
 pub(super) mod not_stored {
+    pub const VALIDATOR: &str = "validator";
     pub const VARIANTS: &str = "variants";
     pub const SIZE: &str = "size";
     pub const TAGS: &str = "tags";

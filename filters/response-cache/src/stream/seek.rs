@@ -28,10 +28,10 @@ impl CacheStream {
             return Action::Pause;
         }
         if !asked.question.may_share_a_fetch() || asked.refreshing.is_some() {
-            return match asked.held.take() {
+            let is_forced = asked.refreshing.is_some() || !asked.question.lookup.may_use_stored;
+            return match asked.held.take_if(|_| is_forced) {
                 // What the client does not want, or what is to be refreshed, is known already.
-                Some(stale) => {
-                    let reason = if asked.refreshing.is_some() { Forward::Stale } else { Forward::Request };
+                Some((stale, reason)) => {
                     let position = self.plugin.follower.borrow().position();
                     self.miss(Missed { asked, reason, position, stale: Some(stale) }, Outcome::Forced, None)
                 }
@@ -63,15 +63,15 @@ impl CacheStream {
         }
         let Some((stored, is_soft)) = found else { return false };
         let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now_ms);
-        let answers = match worth {
-            Worth::Fresh { .. } | Worth::Stale { reason: StaleReason::MaxStale, .. } => true,
+        let reason = match worth {
+            Worth::Fresh { .. } | Worth::Stale { reason: StaleReason::MaxStale, .. } => {
+                return self.serve(asked, &*stored, worth, Outcome::L1);
+            }
             // The companion may have a fresher one, and says who is to refresh it.
-            Worth::Stale { .. } | Worth::Old | Worth::Unwanted => false,
+            Worth::Stale { .. } | Worth::Old => Forward::Stale,
+            Worth::Unwanted => Forward::Request,
         };
-        if answers {
-            return self.serve(asked, &*stored, worth, Outcome::L1);
-        }
-        asked.held = Some(stored);
+        asked.held = Some((stored, reason));
         false
     }
 
@@ -86,7 +86,7 @@ impl CacheStream {
             Some(Err(_)) => Outcome::Failed,
             None => Outcome::Skipped,
         };
-        let missed = self.missed(asked, Forward::Miss);
+        let missed = self.missed(asked);
         self.miss(missed, outcome, lead)
     }
 
@@ -104,10 +104,10 @@ impl CacheStream {
         plugin.companion.borrow_mut().looked_up(&found, now_ms);
         let (missed, outcome) = match found {
             Found::Nothing(position) => {
-                (Missed { position: Some(position), ..self.missed(asked, Forward::Miss) }, Outcome::Miss)
+                (Missed { position: Some(position), ..self.missed(asked) }, Outcome::Miss)
             }
-            Found::Damaged => (self.missed(asked, Forward::Miss), Outcome::Damaged),
-            Found::Failed => (self.missed(asked, Forward::Miss), Outcome::Failed),
+            Found::Damaged => (self.missed(asked), Outcome::Damaged),
+            Found::Failed => (self.missed(asked), Outcome::Failed),
             Found::Entry(view) if Variants::are(view.status) && asked.variant.is_none() => {
                 let variants = Rc::new(Stored::new(view.to_entry()));
                 asked.choose(Variants::read(&variants));
@@ -119,7 +119,7 @@ impl CacheStream {
             }
             Found::Entry(view) if plugin.judge_view(&view, now_ms) == Some(Verdict::Invalid) => {
                 // This worker has heard of a purge that the companion that answered has not.
-                (self.missed(asked, Forward::Miss), Outcome::Miss)
+                (self.missed(asked), Outcome::Miss)
             }
             Found::Entry(view) => {
                 let is_soft = match plugin.judge_view(&view, now_ms) {
@@ -203,12 +203,12 @@ impl CacheStream {
 
     /// A request for which nothing is stored. Where the companion does not say where the log stands, the follower may; and
     /// where it says nothing at all, there is what L1 has.
-    fn missed(&self, mut asked: Asked, reason: Forward) -> Missed {
+    fn missed(&self, mut asked: Asked) -> Missed {
         let position = self.plugin.follower.borrow().position();
-        let stale = asked.held.take();
-        let reason = match reason {
-            Forward::Miss if asked.variant.is_some() => Forward::VaryMiss,
-            reason => reason,
+        let (stale, reason) = match asked.held.take() {
+            Some((stale, reason)) => (Some(stale), reason),
+            None if asked.variant.is_some() => (None, Forward::VaryMiss),
+            None => (None, Forward::Miss),
         };
         Missed { asked, reason, position, stale }
     }
