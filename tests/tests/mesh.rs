@@ -27,6 +27,12 @@ impl Mesh {
         let proxy = Setup::new()
             .workers(2)
             .redis(&redis)
+            // On a busy machine the shipped times would have some give up.
+            .companion_env("SLIPSTREAM_REDIS__TIMEOUT_MS", "10000")
+            .edit(
+                "            max_entry_bytes:",
+                "            collapse_wait_ms: 30000\n                            max_entry_bytes:",
+            )
             .route(route("hot", "{ prefix: /hot }", "{ default_ttl_seconds: 600, tags: [hot] }"))
             .start(move |_| Answer::json(now.load(Ordering::SeqCst).to_string()).delay(delay));
         let other = proxy.another_envoy();
