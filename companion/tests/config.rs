@@ -63,6 +63,8 @@ fn a_wrong_setting_is_named_with_its_value_and_what_would_be_right() {
         ("", &[("SLIPSTREAM_TOKEN", "\u{e9}")], &["token (from SLIPSTREAM_TOKEN)", "visible ASCII"]),
         ("[cache]\nsize = 1", &[], &["cache.size", "unknown field `size`", "`max_entry_bytes`"]),
         ("listen = 'here'", &[], &["listen (from", "\"here\"", "expected an IP address and a port"]),
+        ("listen = '0.0.0.0:8900'", &[], &["token", "expected a token", "0.0.0.0:8900"]),
+        ("listen = '[::]:8900'", &[], &["token", "expected a token"]),
         ("listen = 8900", &[], &["listen (from", "integer `8900`", "expected an IP address and a port"]),
         ("[redis]\nport = 0", &[], &["redis.port", "`0`", "expected a whole number from 1 to 65535"]),
         ("[redis]\nport = 65536", &[], &["redis.port", "`65536`", "from 1 to 65535"]),

@@ -12,6 +12,13 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             format!("{largest}, expected at most embedded.max_bytes ({})", config.embedded.max_bytes);
         return Err(error("cache.max_entry_bytes", reason));
     }
+    if config.token.reveal().is_empty() && !config.listen.ip().is_loopback() {
+        let reason = format!(
+            "empty, expected a token: others than this machine reach {}, and whoever does reads and purges what is stored",
+            config.listen
+        );
+        return Err(error("token", reason));
+    }
     check_servers(&config.redis)?;
     check_tls(&config.redis)
 }
