@@ -1,10 +1,13 @@
 //! A request's way through the cache.
 
+mod answer;
 mod asked;
+mod found;
 mod keep;
 mod lead;
 mod refresh;
 mod seek;
+mod storable;
 mod validate;
 mod wait;
 

@@ -1,7 +1,7 @@
 //! Stored responses that are no longer fresh: asking the origin whether they are still good, and serving them when it fails.
 
+use super::answer::{answer, ttl_of_stale};
 use super::keep::not_stored;
-use super::seek::{answer, ttl_of_stale};
 use super::{Asked, CacheStream, Fetch};
 use crate::measures::StaleReason;
 use crate::stored::{Answer, Stored};
