@@ -88,20 +88,23 @@ impl Response {
         self.headers.get_all(name).iter().map(text).collect()
     }
 
-    /// The body with a `Content-Encoding` of gzip undone.
+    /// The body with its `Content-Encoding` undone.
     pub fn decoded(&self) -> Result<Vec<u8>> {
-        match self.header("content-encoding").as_deref() {
-            None | Some("identity") => Ok(self.body.clone()),
-            Some("gzip") => {
-                let mut plain = Vec::new();
-                let mut decoder = flate2::read::MultiGzDecoder::new(self.body.as_slice());
-                decoder.read_to_end(&mut plain).context("the body is not valid gzip")?;
-                Ok(plain)
+        let (mut plain, body) = (Vec::new(), self.body.as_slice());
+        let coding = self.header("content-encoding").unwrap_or_default();
+        let read = match coding.as_str() {
+            "" | "identity" => return Ok(self.body.clone()),
+            "gzip" => flate2::read::MultiGzDecoder::new(body).read_to_end(&mut plain),
+            "deflate" => flate2::read::ZlibDecoder::new(body).read_to_end(&mut plain),
+            "br" => brotli::Decompressor::new(body, 4_096).read_to_end(&mut plain),
+            "zstd" => structured_zstd::decoding::StreamingDecoder::new(body).read_to_end(&mut plain),
+            other => {
+                let known = "gzip, deflate, br, zstd or identity";
+                return Err(anyhow!("cannot decode content-encoding {other:?}; expected {known}"));
             }
-            Some(other) => {
-                Err(anyhow!("cannot decode content-encoding {other:?}; expected gzip or identity"))
-            }
-        }
+        };
+        read.with_context(|| format!("the body is not valid {coding}"))?;
+        Ok(plain)
     }
 
     /// The decoded body as text, lossily.

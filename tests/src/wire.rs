@@ -66,6 +66,16 @@ impl Connection {
         self.received.windows(bytes.len()).filter(|window| *window == bytes).count()
     }
 
+    /// What has come so far.
+    pub fn bytes(&self) -> &[u8] {
+        &self.received
+    }
+
+    /// Reads what comes next; false if the connection ends, or nothing comes for too long.
+    pub fn read_more(&mut self) -> bool {
+        self.read()
+    }
+
     /// What has come so far, lossily decoded.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.received).into_owned()

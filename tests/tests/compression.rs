@@ -39,7 +39,12 @@ fn is_gzip(response: &Response) -> bool {
 
 #[test]
 fn what_is_compressed_says_so_and_is_right() {
-    let proxy = Setup::new().start(service);
+    let proxy = Setup::new()
+        .route(
+            "{ name: held, match: { path: /chunked }, route: { cluster: workspace }, \
+             metadata: { filter_metadata: { slipstream.compression: { mode: buffer } } } }",
+        )
+        .start(service);
     for path in ["/", "/chunked", "/varies", "/weak", "/error", "/just"] {
         let plain = proxy.get(path);
         let response = proxy.get_with(path, &GZIP);
@@ -72,7 +77,7 @@ fn what_must_not_be_compressed_is_left_as_it_is() {
              metadata: { filter_metadata: { slipstream.compression: { enabled: false } } } }",
         )
         .start(service);
-    let cases: [(&str, &str, Headers); 12] = [
+    let cases: [(&str, &str, Headers); 14] = [
         ("GET", "/small", &GZIP),
         ("GET", "/encoded", &GZIP),
         ("GET", "/image", &GZIP),
@@ -80,7 +85,9 @@ fn what_must_not_be_compressed_is_left_as_it_is() {
         ("GET", "/no-transform", &GZIP),
         ("GET", "/off", &GZIP),
         ("GET", "/", &[("accept-encoding", "gzip"), ("x-no-compression", "1")]),
-        ("GET", "/", &[("accept-encoding", "gzip;q=0, br")]),
+        ("GET", "/", &[("accept-encoding", "gzip;q=0, br;q=0")]),
+        ("GET", "/", &[("accept-encoding", "compress, exi")]),
+        ("GET", "/", &[("accept-encoding", "gzip"), ("cache-control", "no-transform")]),
         ("GET", "/", &[("accept-encoding", "identity, gzip;q=0.5")]),
         ("GET", "/", &[]),
         ("GET", "/no-content", &GZIP),

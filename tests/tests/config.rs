@@ -6,7 +6,17 @@ use testbed::{Answer, FrontProxy, FrontProxyPorts, Origin, ports, validate};
 /// The configuration of each filter as it stands in the shipped file.
 const METRICS: &str = "service: workspace\n                            max_label_sets: 1000";
 const CACHE: &str = "service: workspace\n                            companion:";
-const COMPRESSION: &str = "service: workspace\n                            level: 6";
+const COMPRESSION: &str = "service: workspace
+                            # What clients are offered, the most preferred first. Where you change it, give response-cache
+                            # the same `codings`: what a client gets is part of its keys.
+                            codings: [zstd, gzip, br, deflate]
+                            levels: { gzip: 6, br: 5, zstd: 3 }
+                            # Stronger for what is compressed once and kept:
+                            # level_by_content_type:
+                            #   - { types: [text/css, application/javascript], gzip: 9, br: 9, zstd: 12 }
+                            min_bytes: 1024
+                            # Longer ones, and those of unknown length, are compressed as they come.
+                            max_bytes: 1048576";
 
 fn shipped() -> String {
     let [listener, admin, workspace, companion] = [(); 4].map(|()| ports::free());
@@ -82,7 +92,13 @@ fn wrong_settings_of_compression_stop_the_start_and_are_named() {
             ("min_bytes: 1024", "min_byte: 1024", "min_byte", "expected one of `service`"),
             ("min_bytes: 1024", "min_bytes: '1024'", "min_bytes", "expected u64"),
             ("min_bytes: 1024", "min_bytes: -1", "min_bytes", "`-1`, expected u64"),
-            ("level: 6", "level: 10", "level", "is 10, expected 1 to 9"),
+            ("gzip: 6,", "gzip: 10,", "levels.gzip", "is 10, expected 1 to 9"),
+            (
+                "codings: [zstd,",
+                "codings: [brotli,",
+                "codings[0]",
+                "`brotli`: expected gzip, br, zstd, deflate",
+            ),
         ],
     );
 }
@@ -171,8 +187,8 @@ fn settings_may_be_json_text_as_well() {
         .edit(&yaml_of(METRICS), text_of(r#"{"service": "shop", "max_label_sets": 100}"#))
         .edit(&yaml_of(cache), text_of(&format!(r#"{{"service": "shop", {companion}}}"#)))
         .edit(
-            &yaml_of(&format!("{COMPRESSION}\n                            min_bytes: 1024\n                            max_bytes: 1048576")),
-            text_of(r#"{"service": "shop", "level": 1, "min_bytes": 10}"#),
+            &yaml_of(COMPRESSION),
+            text_of(r#"{"service": "shop", "levels": {"gzip": 1}, "min_bytes": 10}"#),
         )
         .start(|_| Answer::json("0".repeat(100)));
     let gzip = [("accept-encoding", "gzip")];

@@ -2,6 +2,7 @@
 
 use crate::condition::Condition;
 use crate::key::KeyParts;
+use compression_policy::Codings;
 
 /// What holds for all routes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,12 +12,18 @@ pub struct Policy {
     pub credential_headers: Vec<String>,
     /// Names of the targeted fields that speak to this cache, the most specific first (RFC 9213 §2.2).
     pub targeted_fields: Vec<String>,
+    /// What clients are offered by whoever compresses: which of them a client gets is part of the key.
+    pub codings: Codings,
 }
 
 impl Default for Policy {
     fn default() -> Self {
         let credential_headers = ["authorization", "cookie", "x-api-key"].map(String::from).to_vec();
-        Self { credential_headers, targeted_fields: vec!["cdn-cache-control".to_owned()] }
+        Self {
+            credential_headers,
+            targeted_fields: vec!["cdn-cache-control".to_owned()],
+            codings: Codings::default(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keys: what makes two requests ask for the same stored response (RFC 9111 §2).
 //!
 //! A **primary key** is `GET shop.example/api/items?category=tools&page=2`; a **full key** is the primary key, `#`, the
-//! coding, `:`, the route's name, and `;name=value` for each request field and each cookie that the route makes part of the
+//! coding that was negotiated (`zstd`, `gzip`, …, `identity`, or `no-compression` if the client opted out), `:`, the route's name, and `;name=value` for each request field and each cookie that the route makes part of the
 //! key. (The route is in it because a proxy may choose a route, and with it another origin, by fields that are not in the key.)
 //!
 //! A route may leave parts of the URL out of the primary key. What it stores can then answer several URLs, and has a tag
@@ -12,50 +12,12 @@
 //! [`is_valid_target`]: bytes that may not stand in a URI are percent-encoded, so without that check `/a b` and `/a%20b`
 //! would share a key. [`crate::request::decide`] bypasses such requests.
 
-use http_semantics::{AcceptEncoding, Fields, cookie};
+use http_semantics::{Fields, cookie};
 
 mod parts;
 
+pub use compression_policy::Coding;
 pub use parts::{KeyParts, Query, Template, TemplateError};
-
-/// Which encoding of a resource a request gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coding {
-    /// The client prefers gzip.
-    Gzip,
-    /// The client gets the resource as it is.
-    Identity,
-    /// The client opted out of compression with `x-no-compression`.
-    NoCompression,
-}
-
-impl Coding {
-    /// The coding that a request asks for by `x-no-compression` and Accept-Encoding.
-    pub fn of_request(fields: &(impl Fields + ?Sized)) -> Self {
-        if fields.contains("x-no-compression") {
-            Self::NoCompression
-        } else if AcceptEncoding::parse(fields).prefers_gzip() {
-            Self::Gzip
-        } else {
-            Self::Identity
-        }
-    }
-
-    /// The coding as it stands in a key.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Gzip => "gzip",
-            Self::Identity => "identity",
-            Self::NoCompression => "no-compression",
-        }
-    }
-
-    /// Whether every client that asks for this coding can read `content_coding`, a member of Content-Encoding.
-    pub(crate) fn accepts(self, content_coding: &[u8]) -> bool {
-        let is = |name: &[u8]| content_coding.eq_ignore_ascii_case(name);
-        is(b"identity") || (self == Self::Gzip && (is(b"gzip") || is(b"x-gzip")))
-    }
-}
 
 /// The primary key of a request; `path_and_query` is its `:path`. What invalidates a URI names the key of its GET.
 ///

@@ -96,7 +96,7 @@ pub fn decide(
     if route.storing.except_when.iter().any(|condition| condition.holds(request, Some(response))) {
         return Err(NotStored::Condition);
     }
-    let vary = vary::names(request, response, route).ok_or(NotStored::Vary)?;
+    let vary = vary::names(request, response, policy, route).ok_or(NotStored::Vary)?;
     let now = now_ms / 1000;
     let initial_age = freshness::initial_age(response, now);
     let lifetime = match freshness::lifetime(status, response, &directives, route, now) {

@@ -4,10 +4,10 @@
 //! `name=value` for each of these fields, so that a response never answers a request that it was not chosen by, whoever
 //! knows which names.
 
-use http_semantics::{Fields, Vary, list};
+use http_semantics::{ContentCoding, Fields, Vary, list};
 
-use crate::RoutePolicy;
 use crate::key::{Coding, write_variant_field};
+use crate::{Policy, RoutePolicy};
 
 /// The most names that the variants of one key differ by.
 const MAX_NAMES: usize = 8;
@@ -17,6 +17,7 @@ const MAX_NAMES: usize = 8;
 pub(crate) fn names(
     request: &(impl Fields + ?Sized),
     response: &(impl Fields + ?Sized),
+    policy: &Policy,
     route: &RoutePolicy,
 ) -> Option<Vec<String>> {
     let Vary::Names(mut names) = Vary::parse(response) else { return None };
@@ -28,11 +29,17 @@ pub(crate) fn names(
     };
     names.retain(|name| !is_in_key(name));
     // A coding that not everyone with this key can decode: only those who ask for the very same get it.
-    let coding = Coding::of_request(request);
-    if !list::members(response, "content-encoding").all(|applied| coding.accepts(applied)) {
+    let coding = Coding::of_request(request, &policy.codings);
+    if !list::members(response, "content-encoding").all(|applied| is_read_by_all(coding, applied)) {
         names.push("accept-encoding".to_owned());
     }
     union(&[], names)
+}
+
+/// Whether every client that asks for this coding can read `applied`, a member of Content-Encoding.
+fn is_read_by_all(coding: Coding, applied: &[u8]) -> bool {
+    applied.eq_ignore_ascii_case(b"identity")
+        || matches!(coding, Coding::Encoded(coding) if ContentCoding::parse(applied) == Some(coding))
 }
 
 /// What the variants of a key differ by once a response has said so too; none if that is too much.

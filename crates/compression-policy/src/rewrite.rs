@@ -1,8 +1,8 @@
 //! What becomes of a response's headers.
 
-use crate::{COMPRESSION_RATIO, ORIGINAL_SIZE, Request};
+use crate::{COMPRESSION_RATIO, Coding, ORIGINAL_SIZE, Request};
 use http_semantics::etag::{EntityTag, tags};
-use http_semantics::{Fields, list};
+use http_semantics::{ContentCoding, Fields, list};
 
 /// A change of one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,26 +27,38 @@ pub enum Framing {
 const UNTRUE: [&str; 6] =
     ["content-md5", "digest", "content-digest", "repr-digest", "accept-ranges", "transfer-encoding"];
 
-/// The changes that a compressed response needs, removals first. Sizes are in bytes.
+/// The changes that a response needs which was compressed whole, removals first. Sizes are in bytes.
 pub fn compressed<F: Fields + ?Sized>(
     fields: &F,
+    coding: ContentCoding,
     original: usize,
     size: usize,
     framing: Framing,
 ) -> Vec<Change> {
-    let is_there = |name: &&str| fields.contains(name);
-    let mut changes: Vec<Change> = UNTRUE.into_iter().filter(is_there).map(Change::Remove).collect();
-    if framing == Framing::Trailers && fields.contains("content-length") {
-        changes.push(Change::Remove("content-length"));
-    }
-    changes.extend(weaker_etag(fields));
-    changes.push(Change::Set("content-encoding", b"gzip".to_vec()));
+    let mut changes = match framing {
+        Framing::Length => encoded(fields, coding),
+        Framing::Trailers => streamed(fields, coding),
+    };
     if framing == Framing::Length {
         changes.push(Change::Set("content-length", size.to_string().into_bytes()));
     }
-    changes.extend(vary(fields));
     changes.push(Change::Set(ORIGINAL_SIZE, original.to_string().into_bytes()));
     changes.push(Change::Set(COMPRESSION_RATIO, ratio(original, size).into_bytes()));
+    changes
+}
+
+/// The changes that a response needs which is compressed piece by piece, removals first: nobody knows its length yet.
+pub fn streamed<F: Fields + ?Sized>(fields: &F, coding: ContentCoding) -> Vec<Change> {
+    let length = fields.contains("content-length").then_some(Change::Remove("content-length"));
+    length.into_iter().chain(encoded(fields, coding)).collect()
+}
+
+fn encoded<F: Fields + ?Sized>(fields: &F, coding: ContentCoding) -> Vec<Change> {
+    let is_there = |name: &&str| fields.contains(name);
+    let mut changes: Vec<Change> = UNTRUE.into_iter().filter(is_there).map(Change::Remove).collect();
+    changes.extend(weaker_etag(fields));
+    changes.push(Change::Set("content-encoding", coding.as_str().into()));
+    changes.extend(vary(fields));
     changes
 }
 
@@ -72,7 +84,8 @@ where
     let strong = fields.first("etag").and_then(EntityTag::parse).filter(|tag| !tag.weak);
     let held = strong.filter(|strong| {
         let known = request_fields.values("if-none-match").flat_map(tags);
-        request.accepts_gzip && known.into_iter().any(|known| known == strong.to_weak())
+        matches!(request.coding, Coding::Encoded(_))
+            && known.into_iter().any(|known| known == strong.to_weak())
     });
     match held {
         Some(tag) => {

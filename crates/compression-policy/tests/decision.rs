@@ -1,20 +1,27 @@
 //! Which responses are compressed, case by case.
 
-use compression_policy::{Config, ContentTypes, InvalidPattern, Request, Response, Skip, decide};
+use compression_policy::{
+    Codings, Config, ContentTypes, InvalidPattern, Mode, Request, Response, Skip, Way, decide,
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 type Fields = &'static [(&'static str, &'static [u8])];
 
 fn config() -> Config {
-    Config { min_bytes: 1_024, max_bytes: 1_000_000, types: ContentTypes::default() }
+    Config {
+        codings: Codings::parse(&["gzip"]).unwrap(),
+        min_bytes: 1_024,
+        max_bytes: 1_000_000,
+        types: ContentTypes::default(),
+    }
 }
 
 fn outcome(method: &str, request: Fields, status: u16, response: Fields, ended: bool) -> &'static str {
-    let request = Request::parse(method.as_bytes(), &request.to_vec());
+    let request = Request::parse(method.as_bytes(), &request.to_vec(), &config().codings);
     let response = response.to_vec();
     let response = Response::new(status, &response, ended);
-    decide(&request, &response, &config()).map_or_else(Skip::as_str, |()| "compress")
+    decide(&request, &response, Some(Mode::Buffer), &config()).map_or_else(Skip::as_str, |_| "compress")
 }
 
 const GZIP: Fields = &[("accept-encoding", b"gzip")];
@@ -160,12 +167,43 @@ fn the_content_type_decides() {
         (b"application/connect+json", "streaming"),
         (b"multipart/x-mixed-replace", "streaming"),
     ];
-    let request = Request::parse(b"GET", &GZIP.to_vec());
+    let request = Request::parse(b"GET", &GZIP.to_vec(), &config().codings);
     for (content_type, expected) in rows {
         let fields = [("content-type", *content_type)];
         let response = Response::new(200, &fields, false);
-        let outcome = decide(&request, &response, &config()).map_or_else(Skip::as_str, |()| "compress");
+        let outcome = decide(&request, &response, Some(Mode::Buffer), &config())
+            .map_or_else(Skip::as_str, |_| "compress");
         assert_eq!(outcome, *expected, "{}", content_type.escape_ascii());
+    }
+}
+
+#[test]
+fn the_way_depends_on_mode_length_and_trailers() {
+    use Mode::{Buffer, Stream};
+    use Way::{Pieces, Whole};
+    let short: Fields = &[("content-type", b"text/html"), ("content-length", b"1000000")];
+    let long: Fields = &[("content-type", b"text/html"), ("content-length", b"1000001")];
+    let unknown: Fields = &[("content-type", b"text/html")];
+    let trailers: Fields = &[("content-type", b"text/html"), ("trailer", b"x-checksum")];
+    let rows = [
+        (None, short, Ok(Whole)),
+        (None, long, Ok(Pieces)),
+        (None, unknown, Ok(Pieces)),
+        (None, trailers, Ok(Whole)),
+        (Some(Buffer), short, Ok(Whole)),
+        (Some(Buffer), long, Err(Skip::TooLarge)),
+        (Some(Buffer), unknown, Ok(Whole)),
+        (Some(Buffer), trailers, Ok(Whole)),
+        (Some(Stream), short, Ok(Pieces)),
+        (Some(Stream), long, Ok(Pieces)),
+        (Some(Stream), unknown, Ok(Pieces)),
+        (Some(Stream), trailers, Err(Skip::Trailers)),
+    ];
+    let request = Request::parse(b"GET", &GZIP.to_vec(), &config().codings);
+    for (mode, response, expected) in rows {
+        let fields = response.to_vec();
+        let plan = decide(&request, &Response::new(200, &fields, false), mode, &config());
+        assert_eq!(plan.map(|plan| plan.way), expected, "{mode:?} {response:?}");
     }
 }
 
@@ -183,9 +221,9 @@ fn what_varies() {
         ("GET", nobody, &[("content-type", b"text/html"), ("content-length", b"5")], false),
     ];
     for (method, request, response, varies) in rows {
-        let request = Request::parse(method.as_bytes(), &request.to_vec());
+        let request = Request::parse(method.as_bytes(), &request.to_vec(), &config().codings);
         let fields = response.to_vec();
-        let skip = decide(&request, &Response::new(200, &fields, false), &config()).err();
+        let skip = decide(&request, &Response::new(200, &fields, false), None, &config()).err();
         assert_eq!(skip.map(Skip::varies), Some(varies), "{method} {response:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! What becomes of a response's headers, case by case.
 
-use compression_policy::{Change, Framing, Request, compressed, not_modified, vary};
+use compression_policy::{Change, Codings, Framing, Request, compressed, not_modified, streamed, vary};
+use http_semantics::ContentCoding::{Br, Gzip};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -43,12 +44,25 @@ fn all_changes_of_a_rich_response() {
         "-accept-ranges",                                 // RFC 9110 §14.3
         "etag: W/\\\"v1\\\"",                             // RFC 9110 §8.8.3.3
         "content-encoding: gzip",                         // RFC 9110 §8.4
-        "content-length: 2657",                           // RFC 9110 §8.6
         "vary: Origin, Accept-Language, Accept-Encoding", // RFC 9110 §12.5.5
+        "content-length: 2657",                           // RFC 9110 §8.6
         "x-original-size: 10000",
         "x-compression-ratio: 73.4",
     ];
-    assert_eq!(text(compressed(&response, 10_000, 2_657, Framing::Length)), expected);
+    assert_eq!(text(compressed(&response, Gzip, 10_000, 2_657, Framing::Length)), expected);
+}
+
+#[test]
+fn a_stream_tells_no_sizes() {
+    let response = fields(&[("content-length", "10000"), ("etag", "\"v1\""), ("content-md5", "x")]);
+    let expected = [
+        "-content-length",
+        "-content-md5",
+        "etag: W/\\\"v1\\\"",
+        "content-encoding: br",
+        "vary: Accept-Encoding",
+    ];
+    assert_eq!(text(streamed(&response, Br)), expected);
 }
 
 #[test]
@@ -58,7 +72,7 @@ fn framing() {
             "RFC 9112 §6.1: a length replaces chunks",
             &[("transfer-encoding", "chunked")],
             Framing::Length,
-            &["-transfer-encoding", "content-encoding: gzip", "content-length: 50"],
+            &["-transfer-encoding", "content-encoding: gzip", "vary: Accept-Encoding", "content-length: 50"],
         ),
         (
             "RFC 9112 §7.1.2: trailers need chunks",
@@ -69,7 +83,7 @@ fn framing() {
         ("no length before", &[], Framing::Trailers, &["content-encoding: gzip"]),
     ];
     for (why, response, framing, expected) in rows {
-        let changes = text(compressed(&fields(response), 100, 50, framing));
+        let changes = text(compressed(&fields(response), Gzip, 100, 50, framing));
         assert_eq!(changes[..expected.len()], *expected, "{why}");
         assert_eq!(
             changes.iter().filter(|line| line.contains("content-length")).count(),
@@ -90,7 +104,7 @@ fn entity_tags() {
     ];
     for (why, etag, expected) in rows {
         let response: Fields = etag.map(|value| ("etag".to_owned(), value.into())).into_iter().collect();
-        let changes = text(compressed(&response, 100, 50, Framing::Length));
+        let changes = text(compressed(&response, Gzip, 100, 50, Framing::Length));
         let found = changes.iter().find(|line| line.contains("etag")).map(String::as_str);
         assert_eq!(found, expected, "{why}");
     }
@@ -116,7 +130,7 @@ fn vary_is_merged() {
 #[test]
 fn what_is_not_utf_8_stays() {
     let response = vec![("vary".to_owned(), b"X-\xff".to_vec()), ("etag".to_owned(), b"\"\xff\"".to_vec())];
-    let changes = text(compressed(&response, 100, 50, Framing::Length));
+    let changes = text(compressed(&response, Gzip, 100, 50, Framing::Length));
     assert!(changes.contains(&"vary: X-\\xff, Accept-Encoding".to_owned()), "{changes:?}");
     assert!(changes.contains(&"etag: W/\\\"\\xff\\\"".to_owned()), "{changes:?}");
 }
@@ -131,7 +145,7 @@ fn the_ratio_is_what_was_saved_in_percent() {
         (0, 0, "0.0"),
         (1, 2, "0.0"),
     ] {
-        let changes = text(compressed(&Fields::new(), original, size, Framing::Length));
+        let changes = text(compressed(&Fields::new(), Gzip, original, size, Framing::Length));
         assert!(
             changes.contains(&format!("x-compression-ratio: {expected}")),
             "{original} {size} {changes:?}"
@@ -155,7 +169,7 @@ fn a_304_speaks_of_what_the_client_holds() {
     for (why, if_none_match, etag, accept_encoding, expected) in rows {
         let request_fields =
             fields(&[("if-none-match", if_none_match), ("accept-encoding", accept_encoding)]);
-        let request = Request::parse(b"GET", &request_fields);
+        let request = Request::parse(b"GET", &request_fields, &Codings::parse(&["gzip"]).unwrap());
         let changes = not_modified(&request, &request_fields, &fields(&[("etag", etag)]));
         assert_eq!(text(changes), expected, "{why}");
     }

@@ -1,6 +1,6 @@
 //! Accept-Encoding: which codings a client can decode, and which it prefers (RFC 9110 §12.5.3).
 
-use crate::{Fields, list};
+use crate::{ContentCoding, Fields, list};
 
 /// The Accept-Encoding of one request. Read on demand, so nothing is allocated.
 #[derive(Debug, Clone, Copy)]
@@ -48,13 +48,25 @@ impl<'a, F: Fields + ?Sized> AcceptEncoding<'a, F> {
         (thousandths > 0).then_some(Quality { thousandths })
     }
 
-    /// Whether gzip is what to send: the client said that it accepts it, and does not like identity better.
+    /// Which of the codings on offer to send: the one that the client likes most, and of those that it likes alike the
+    /// first. None is identity: the client accepts none of them, or likes identity better.
     ///
     /// A client that sent no Accept-Encoding at all gets identity: many of those cannot decode.
-    pub fn prefers_gzip(&self) -> bool {
-        let Some([gzip, identity, any]) = self.weights(["gzip", "identity", "*"]) else { return false };
-        let gzip = gzip.or(any).unwrap_or(0);
-        gzip > 0 && gzip >= identity.or(any).unwrap_or(0)
+    pub fn choose(&self, offered: &[ContentCoding]) -> Option<ContentCoding> {
+        let [gzip, br, zstd, deflate, identity, any] =
+            self.weights(["gzip", "br", "zstd", "deflate", "identity", "*"])?;
+        let weight = |coding: ContentCoding| {
+            let listed = match coding {
+                ContentCoding::Gzip => gzip,
+                ContentCoding::Br => br,
+                ContentCoding::Zstd => zstd,
+                ContentCoding::Deflate => deflate,
+            };
+            listed.or(any).unwrap_or(0)
+        };
+        // The last of several that are equal is what `max_by_key` gives.
+        let best = offered.iter().copied().rev().max_by_key(|coding| weight(*coding))?;
+        (weight(best) > 0 && weight(best) >= identity.or(any).unwrap_or(0)).then_some(best)
     }
 
     /// The weights of the members for `codings` in thousandths, by one pass; `None` if the field is not there.

@@ -4,6 +4,7 @@
 
 pub mod accept_encoding;
 pub mod cache_control;
+mod content_coding;
 pub mod cookie;
 pub mod date;
 pub mod delta_seconds;
@@ -16,6 +17,7 @@ pub mod vary;
 
 pub use accept_encoding::AcceptEncoding;
 pub use cache_control::CacheControl;
+pub use content_coding::ContentCoding;
 pub use etag::EntityTag;
 pub use fields::Fields;
 pub use range::{ByteRange, ContentRange};

@@ -2,8 +2,8 @@
 #![cfg(not(target_family = "wasm"))]
 
 use http_semantics::{
-    AcceptEncoding, ByteRange, CacheControl, ContentRange, EntityTag, Vary, cookie, date, delta_seconds,
-    etag, list, media_type, range,
+    AcceptEncoding, ByteRange, CacheControl, ContentCoding, ContentRange, EntityTag, Vary, cookie, date,
+    delta_seconds, etag, list, media_type, range,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -20,6 +20,15 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
+/// What is nearly an Accept-Encoding.
+fn accept_encoding() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        "gzip", "x-gzip", "br", "zstd", "deflate", "identity", "*", ",", ", ", ";q=", ";q=0", ";q=1",
+        ";q=0.5", ";q=0.001", ";Q=0.50", " ", ";", "\"", "0", ".5", "\u{ff}", "compress",
+    ]);
+    vec(piece.prop_map(|text| text.as_bytes().to_vec()), 0..10).prop_map(|pieces| pieces.concat())
+}
+
 proptest! {
     #[test]
     fn nothing_panics(values in vec(value(), 0..4)) {
@@ -29,7 +38,6 @@ proptest! {
             CacheControl::parse_targeted(&fields, name);
             cookie::value(&fields, "a");
             let accepted = AcceptEncoding::parse(&fields);
-            accepted.prefers_gzip();
             let _ = (accepted.quality("gzip"), accepted.quality("identity"), accepted.quality("*"));
             etag::if_none_match(&fields, Some(EntityTag { weak: false, opaque: b"a" }));
             Vary::parse(&fields);
@@ -38,6 +46,30 @@ proptest! {
             let _ = (date::parse(value), delta_seconds::parse(value), media_type::essence(value));
             let _ = (list::unquote(value), list::name_value(value), list::parameters(value).count());
             let _ = (range::parse(value), ContentRange::parse(value), media_type::is_within(value, "text/*"));
+        }
+    }
+
+    /// Whatever is written there: what is sent is something that the client has not ruled out, and nothing on offer is
+    /// liked better.
+    #[test]
+    fn what_is_chosen_is_liked_best(
+        values in vec(accept_encoding(), 0..4),
+        offered in prop::sample::subsequence(ContentCoding::ALL.to_vec(), 0..=4).prop_shuffle(),
+    ) {
+        let fields: Vec<_> = values.iter().map(|value| ("accept-encoding", value)).collect();
+        let accepted = AcceptEncoding::parse(&fields);
+        let weight = |coding: &str| accepted.quality(coding).map_or(0, |quality| quality.thousandths());
+        let best = offered.iter().map(|coding| weight(coding.as_str())).max().unwrap_or(0);
+        match accepted.choose(&offered) {
+            Some(chosen) => {
+                prop_assert!(weight(chosen.as_str()) > 0 && offered.contains(&chosen) && !values.is_empty());
+                prop_assert_eq!(weight(chosen.as_str()), best);
+                let before = offered.iter().take_while(|coding| **coding != chosen);
+                prop_assert!(before.into_iter().all(|coding| weight(coding.as_str()) < best));
+                prop_assert!(best >= weight("identity"));
+            }
+            // Identity that is not listed has the least weight, and yields to anything.
+            None => prop_assert!(values.is_empty() || best == 0 || best < weight("identity")),
         }
     }
 

@@ -1,6 +1,7 @@
-//! The filter's configuration, and what a route may say.
+//! The filter's configuration.
 
-use compression_policy::ContentTypes;
+use compression_policy::levels::{CodingLevels, range};
+use compression_policy::{Codings, ContentTypes, Levels};
 use serde::Deserialize;
 use slipstream_host::{ConfigError, load_config};
 use std::ops::RangeInclusive;
@@ -10,47 +11,70 @@ use std::ops::RangeInclusive;
 pub struct Config {
     /// Value of the metrics' label `service`; the name of the route's cluster if none.
     pub service: Option<String>,
-    /// gzip's level, 1 (fast) to 9 (small). 6 unless set.
-    pub level: u32,
-    /// What is compressed. 1,024 bytes to 1 MiB of text and JSON unless set; 1 MiB is what Envoy buffers unless told
-    /// otherwise.
+    /// How hard each coding tries.
+    pub levels: Levels,
+    /// What is compressed, and with which codings. zstd, gzip, br and deflate, 1,024 bytes to 1 MiB of text and JSON
+    /// unless set; 1 MiB is what Envoy buffers unless told otherwise.
     pub policy: compression_policy::Config,
+    /// How many responses each worker compresses piece by piece at a time; what exceeds them is sent as it is. 100 unless
+    /// set.
+    pub max_streams: usize,
+    /// Bytes that the body of a request may have that is decompressed, before and after. 1 MiB unless set.
+    pub max_request_bytes: usize,
+    /// How many times its size such a body may grow to. 100 unless set.
+    pub max_request_ratio: usize,
     /// Label sets of each group of metrics; what exceeds them is counted as `other`. 1,000 unless set.
     pub max_label_sets: usize,
-}
-
-/// Settings in a route's `metadata.filter_metadata["slipstream.compression"]`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields, default)]
-pub struct RouteSettings {
-    /// Whether the route's responses are compressed. True unless set.
-    pub enabled: bool,
-}
-
-impl Default for RouteSettings {
-    fn default() -> Self {
-        RouteSettings { enabled: true }
-    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
     service: Option<String>,
-    level: u64,
+    codings: Option<Vec<String>>,
+    levels: RawLevels,
+    level_by_content_type: Vec<RawRule>,
     min_bytes: u64,
     max_bytes: u64,
+    max_streams: u64,
+    max_request_bytes: u64,
+    max_request_ratio: u64,
     max_label_sets: u64,
     content_types: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLevels {
+    gzip: Option<u8>,
+    br: Option<u8>,
+    zstd: Option<u8>,
+    deflate: Option<u8>,
+}
+
+/// Not flattened, because serde forgets the paths of mistakes there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    types: Vec<String>,
+    gzip: Option<u8>,
+    br: Option<u8>,
+    zstd: Option<u8>,
+    deflate: Option<u8>,
 }
 
 impl Default for Raw {
     fn default() -> Self {
         Raw {
             service: None,
-            level: 6,
+            codings: None,
+            levels: RawLevels::default(),
+            level_by_content_type: Vec::new(),
             min_bytes: 1_024,
             max_bytes: 1 << 20,
+            max_streams: 100,
+            max_request_bytes: 1 << 20,
+            max_request_ratio: 100,
             max_label_sets: 1_000,
             content_types: None,
         }
@@ -67,22 +91,54 @@ impl Config {
         if raw.service.as_deref() == Some("") {
             return Err(ConfigError::new("service", "is empty, expected a name or no such field"));
         }
-        let level = within("level", raw.level, 1..=9)? as u32;
         let max_bytes = within("max_bytes", raw.max_bytes, 1..=MAX_BYTES)?;
         let min_bytes = within("min_bytes", raw.min_bytes, 1..=max_bytes)?;
-        let types = match raw.content_types {
-            Some(patterns) => ContentTypes::parse(&patterns).map_err(|invalid| {
-                ConfigError::new(format!("content_types[{}]", invalid.index), invalid.to_string())
-            })?,
-            None => ContentTypes::default(),
-        };
+        let codings = raw.codings.as_deref().map_or_else(|| Ok(Codings::default()), Codings::parse);
+        let codings =
+            codings.map_err(|invalid| ConfigError::new(invalid.path("codings"), invalid.to_string()))?;
+        let types = raw.content_types.map(|patterns| types("content_types", &patterns));
+        let RawLevels { gzip, br, zstd, deflate } = raw.levels;
+        let default = CodingLevels { gzip, br, zstd, deflate };
+        check_levels("levels", &default)?;
+        let rules = raw.level_by_content_type.iter().enumerate();
+        let by_content_type = rules.map(|(index, rule)| rule.read(index)).collect::<Result<_, _>>()?;
         Ok(Config {
             service: raw.service,
-            level,
-            policy: compression_policy::Config { min_bytes, max_bytes, types },
+            levels: Levels { default, by_content_type },
+            policy: compression_policy::Config {
+                codings,
+                min_bytes,
+                max_bytes,
+                types: types.transpose()?.unwrap_or_default(),
+            },
+            max_streams: within("max_streams", raw.max_streams, 0..=10_000)? as usize,
+            max_request_bytes: within("max_request_bytes", raw.max_request_bytes, 1..=MAX_BYTES)? as usize,
+            max_request_ratio: within("max_request_ratio", raw.max_request_ratio, 1..=100_000)? as usize,
             max_label_sets: within("max_label_sets", raw.max_label_sets, 1..=100_000)? as usize,
         })
     }
+}
+
+impl RawRule {
+    fn read(&self, index: usize) -> Result<(ContentTypes, CodingLevels), ConfigError> {
+        let path = format!("level_by_content_type[{index}]");
+        let RawRule { gzip, br, zstd, deflate, .. } = *self;
+        let levels = CodingLevels { gzip, br, zstd, deflate };
+        check_levels(&path, &levels)?;
+        Ok((types(&format!("{path}.types"), &self.types)?, levels))
+    }
+}
+
+fn types(path: &str, patterns: &[String]) -> Result<ContentTypes, ConfigError> {
+    ContentTypes::parse(patterns)
+        .map_err(|invalid| ConfigError::new(format!("{path}[{}]", invalid.index), invalid.to_string()))
+}
+
+fn check_levels(path: &str, levels: &CodingLevels) -> Result<(), ConfigError> {
+    let Some((coding, level)) = levels.out_of_range() else { return Ok(()) };
+    let (start, end) = range(coding).into_inner();
+    let path = format!("{path}.{}", coding.as_str());
+    Err(ConfigError::new(path, format!("is {level}, expected {start} to {end}")))
 }
 
 fn within(field: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
@@ -96,22 +152,31 @@ fn within(field: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, Co
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_semantics::ContentCoding;
 
     #[test]
     fn nothing_is_all_defaults() {
         let config = Config::parse(b"").unwrap();
-        assert_eq!((config.level, config.service), (6, None));
+        assert_eq!((config.max_streams, config.service), (100, None));
+        assert_eq!(config.levels, Levels::default());
+        assert!(
+            config.policy.codings.iter().map(|coding| coding.as_str()).eq(["zstd", "gzip", "br", "deflate"])
+        );
         assert_eq!((config.policy.min_bytes, config.policy.max_bytes), (1_024, 1_048_576));
         assert!(config.policy.types.contains(b"application/json"));
     }
 
     #[test]
     fn all_fields() {
-        let json = br#"{"service": "shop", "level": 9, "min_bytes": 10, "max_bytes": 20,
-            "max_label_sets": 5, "content_types": ["text/plain"]}"#;
+        let json = br#"{"service": "shop", "levels": {"gzip": 9}, "min_bytes": 10, "max_bytes": 20,
+            "max_label_sets": 5, "content_types": ["text/plain"], "codings": ["br", "gzip"], "max_streams": 0,
+            "level_by_content_type": [{"types": ["text/css"], "br": 11}]}"#;
         let config = Config::parse(json).unwrap();
         assert_eq!(config.service.as_deref(), Some("shop"));
-        assert_eq!((config.level, config.max_label_sets), (9, 5));
+        assert_eq!((config.max_streams, config.max_label_sets), (0, 5));
+        assert_eq!(config.levels.level(ContentCoding::Gzip, b"text/css"), 9);
+        assert_eq!(config.levels.level(ContentCoding::Br, b"text/css"), 11);
+        assert!(config.policy.codings.iter().eq([ContentCoding::Br, ContentCoding::Gzip]));
         assert_eq!((config.policy.min_bytes, config.policy.max_bytes), (10, 20));
         assert!(config.policy.types.contains(b"text/plain") && !config.policy.types.contains(b"text/html"));
     }
@@ -119,10 +184,36 @@ mod tests {
     #[test]
     fn a_mistake_is_named() {
         for (json, path, message) in [
-            (r#"{"levels": 1}"#, "levels", "unknown field"),
-            (r#"{"level": 0}"#, "level", "is 0, expected 1 to 9"),
-            (r#"{"level": 10}"#, "level", "is 10, expected 1 to 9"),
-            (r#"{"level": "6"}"#, "level", "invalid type: string"),
+            (r#"{"level": 1}"#, "level", "unknown field"),
+            (r#"{"levels": {"gzip": 0}}"#, "levels.gzip", "is 0, expected 1 to 9"),
+            (r#"{"levels": {"br": 12}}"#, "levels.br", "is 12, expected 0 to 11"),
+            (r#"{"levels": {"zstd": 20}}"#, "levels.zstd", "is 20, expected 1 to 19"),
+            (r#"{"levels": {"gzip": "6"}}"#, "levels.gzip", "invalid type: string"),
+            (r#"{"levels": {"brotli": 5}}"#, "levels.brotli", "unknown field"),
+            (
+                r#"{"level_by_content_type": [{"gzip": 9}]}"#,
+                "level_by_content_type[0]",
+                "missing field `types`",
+            ),
+            (
+                r#"{"level_by_content_type": [{"types": ["text/css"], "deflate": 10}]}"#,
+                "level_by_content_type[0].deflate",
+                "is 10, expected 1 to 9",
+            ),
+            (
+                r#"{"level_by_content_type": [{"types": ["text/css", "css"]}]}"#,
+                "level_by_content_type[0].types[1]",
+                "`css`: expected `type/subtype`",
+            ),
+            (
+                r#"{"codings": ["gzip", "brotli"]}"#,
+                "codings[1]",
+                "`brotli`: expected gzip, br, zstd, deflate",
+            ),
+            (r#"{"codings": []}"#, "codings", "expected one of"),
+            (r#"{"max_request_bytes": 0}"#, "max_request_bytes", "expected 1 to 16777216"),
+            (r#"{"max_request_ratio": 0}"#, "max_request_ratio", "expected 1 to 100000"),
+            (r#"{"max_streams": 10001}"#, "max_streams", "expected 0 to 10000"),
             (r#"{"service": ""}"#, "service", "is empty"),
             (r#"{"min_bytes": 0}"#, "min_bytes", "expected 1 to 1048576"),
             (r#"{"min_bytes": 11, "max_bytes": 10}"#, "min_bytes", "is 11, expected 1 to 10"),

@@ -1,18 +1,18 @@
-//! Changes of a response's headers: all of them, or none.
+//! Changes of headers: all of them, or none.
 
 use compression_policy::Change;
 use http_semantics::Fields;
 use slipstream_host::{HeaderMap, Headers, HostError};
 
 /// Makes changes. If the host refuses one, those before it are undone.
-pub fn apply(original: &Headers, changes: &[Change]) -> Result<(), HostError> {
+pub fn apply(map: HeaderMap, original: &Headers, changes: &[Change]) -> Result<(), HostError> {
     for (made, change) in changes.iter().enumerate() {
         let result = match change {
-            Change::Set(name, value) => HeaderMap::Response.set(name, value),
-            Change::Remove(name) => HeaderMap::Response.remove(name),
+            Change::Set(name, value) => map.set(name, value),
+            Change::Remove(name) => map.remove(name),
         };
         if let Err(error) = result {
-            undo(original, changes.get(..made).unwrap_or_default());
+            undo(map, original, changes.get(..made).unwrap_or_default());
             return Err(error);
         }
     }
@@ -20,25 +20,25 @@ pub fn apply(original: &Headers, changes: &[Change]) -> Result<(), HostError> {
 }
 
 /// Gives the changed fields the lines back that they had. What the host refuses now cannot be helped.
-pub fn undo(original: &Headers, changes: &[Change]) {
+pub fn undo(map: HeaderMap, original: &Headers, changes: &[Change]) {
     for change in changes {
         let _ = match change {
-            Change::Set(name, _) => restore_set(original, name),
-            Change::Remove(name) => add_all(original, name, 0),
+            Change::Set(name, _) => restore_set(map, original, name),
+            Change::Remove(name) => add_all(map, original, name, 0),
         };
     }
 }
 
-fn restore_set(original: &Headers, name: &str) -> Result<(), HostError> {
+fn restore_set(map: HeaderMap, original: &Headers, name: &str) -> Result<(), HostError> {
     match original.first(name) {
         Some(first) => {
-            HeaderMap::Response.set(name, first)?;
-            add_all(original, name, 1)
+            map.set(name, first)?;
+            add_all(map, original, name, 1)
         }
-        None => HeaderMap::Response.remove(name),
+        None => map.remove(name),
     }
 }
 
-fn add_all(original: &Headers, name: &str, skip: usize) -> Result<(), HostError> {
-    original.values(name).skip(skip).try_for_each(|value| HeaderMap::Response.add(name, value))
+fn add_all(map: HeaderMap, original: &Headers, name: &str, skip: usize) -> Result<(), HostError> {
+    original.values(name).skip(skip).try_for_each(|value| map.add(name, value))
 }

@@ -1,5 +1,6 @@
 //! What the filter counts.
 
+use crate::measure::Work;
 use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics};
 use slipstream_host::metrics::Exporter;
 
@@ -10,13 +11,38 @@ pub struct Counted {
     exporter: Exporter,
     outcomes: GroupId,
     savings: GroupId,
+    work: GroupId,
+    requests: GroupId,
     mistakes: GroupId,
+}
+
+/// How a response was compressed, as a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Whole.
+    Buffer,
+    /// Piece by piece.
+    Stream,
+    /// By somebody else.
+    Observe,
+}
+
+impl How {
+    const fn as_str(self) -> &'static str {
+        match self {
+            How::Buffer => "buffer",
+            How::Stream => "stream",
+            How::Observe => "observe",
+        }
+    }
 }
 
 /// Percent.
 const RATIO_BOUNDS: [u64; 10] = [10, 20, 30, 40, 50, 60, 70, 80, 90, 95];
 /// Bytes.
 const SAVINGS_BOUNDS: [u64; 8] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000];
+/// Microseconds.
+const SECONDS_BOUNDS: [u64; 10] = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000];
 
 impl Counted {
     /// Nothing counted yet.
@@ -35,12 +61,26 @@ impl Counted {
                 HistogramSpec::whole("opt001_compression_savings_bytes", &SAVINGS_BOUNDS),
             ],
         });
+        let work = metrics.group(GroupSpec {
+            labels: &["service", "route", "coding", "mode"],
+            counters: &[
+                "slipstream_compression_responses_total",
+                "slipstream_compression_in_bytes_total",
+                "slipstream_compression_out_bytes_total",
+            ],
+            histograms: vec![HistogramSpec::seconds("slipstream_compression_seconds", &SECONDS_BOUNDS)],
+        });
+        let requests = metrics.group(GroupSpec {
+            labels: &["service", "route", "outcome"],
+            counters: &["slipstream_decompression_total"],
+            histograms: Vec::new(),
+        });
         let mistakes = metrics.group(GroupSpec {
             labels: &[],
             counters: &["slipstream_config_errors_total"],
             histograms: Vec::new(),
         });
-        Counted { metrics, exporter: Exporter::default(), outcomes, savings, mistakes }
+        Counted { metrics, exporter: Exporter::default(), outcomes, savings, work, requests, mistakes }
     }
 
     /// What became of a response.
@@ -50,12 +90,27 @@ impl Counted {
         self.metrics.add(set, 0, 1);
     }
 
-    /// By how much a response was made smaller. Sizes are in bytes.
-    pub fn savings(&mut self, service: &str, route: &str, original: usize, size: usize) {
-        let set = self.metrics.set(self.savings, &[service.as_bytes(), route.as_bytes()]);
-        let (original, saved) = (original as u64, original.saturating_sub(size) as u64);
-        let percent = (saved * 100 + original / 2).checked_div(original).unwrap_or(0);
-        self.metrics.observe(set, 0, percent);
+    /// What became of a request that was to be decompressed.
+    pub fn request(&mut self, service: &str, route: &str, outcome: &str) {
+        let labels = [service.as_bytes(), route.as_bytes(), outcome.as_bytes()];
+        let set = self.metrics.set(self.requests, &labels);
+        self.metrics.add(set, 0, 1);
+    }
+
+    /// That a response was compressed, what its bytes came to, and the time that it took, if that is known.
+    pub fn compressed(&mut self, service: &str, route: &str, coding: &str, how: How, work: &Work) {
+        let (service, route) = (service.as_bytes(), route.as_bytes());
+        let set = self.metrics.set(self.work, &[service, route, coding.as_bytes(), how.as_str().as_bytes()]);
+        self.metrics.add(set, 0, 1);
+        self.metrics.add(set, 1, work.original);
+        self.metrics.add(set, 2, work.size);
+        if how != How::Observe {
+            self.metrics.observe(set, 0, work.ns.div_ceil(1_000));
+        }
+        let set = self.metrics.set(self.savings, &[service, route]);
+        let saved = work.original.saturating_sub(work.size);
+        let percent = saved.saturating_mul(100).saturating_add(work.original / 2);
+        self.metrics.observe(set, 0, percent.checked_div(work.original).unwrap_or(0));
         self.metrics.observe(set, 1, saved);
     }
 

@@ -1,11 +1,20 @@
 //! One request and its response.
 
-use crate::config::RouteSettings;
+use crate::decompression::Decompression;
 use crate::headers;
+use crate::metrics::How;
+use crate::observed::Observed;
+use crate::pieces::{CutOff, Pieces};
 use crate::plugin::Compression;
-use compression_policy::{Framing, Request, Response, Skip, compressed, decide, not_modified, vary};
+use crate::route::RouteSettings;
+use crate::whole::{Quit, Whole};
+use compression_policy::{
+    Framing, Mode, Plan, Request, Response, Skip, Way, decide, not_modified, streamed, vary,
+};
 use http_semantics::Fields;
-use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Route, Stream, now_ms};
+use slipstream_host::{
+    Action, HeaderBlock, HeaderMap, Headers, HostError, Route, Stream, now_ms, send_local_reply,
+};
 use std::mem::take;
 use std::rc::Rc;
 
@@ -20,44 +29,16 @@ enum State {
     /// Nothing to do: before the request, and once it is settled what becomes of the response.
     #[default]
     Idle,
+    /// The request is being held, to be decompressed.
+    Decompressing(Decompression),
     /// The request has passed.
     Asked(Headers),
     /// The response is being held.
-    Holding(Holding),
-}
-
-/// A response that waits for the rest of its body, which the host holds.
-struct Holding {
-    head: Headers,
-    route: Rc<Route<RouteSettings>>,
-    /// Bytes that the host holds.
-    held: usize,
-}
-
-/// Why a response that was held is sent as it is.
-enum Quit {
-    /// Its length is not what is compressed.
-    Skip(Skip),
-    /// Its compressed form is not smaller.
-    NotSmaller,
-    /// The host refused a call.
-    Host,
-}
-
-impl From<HostError> for Quit {
-    fn from(_: HostError) -> Self {
-        Quit::Host
-    }
-}
-
-impl Quit {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Quit::Skip(skip) => skip.as_str(),
-            Quit::NotSmaller => "not_smaller",
-            Quit::Host => "host_error",
-        }
-    }
+    Whole(Whole),
+    /// The response flows.
+    Pieces(Pieces),
+    /// The response flows, and somebody else compresses it.
+    Observed(Observed),
 }
 
 impl CompressionStream {
@@ -65,113 +46,233 @@ impl CompressionStream {
         CompressionStream { plugin, state: State::Idle }
     }
 
-    /// Decides by the heads. None if the response is not held.
-    fn begin(&self, request: &Headers, end_of_stream: bool) -> Result<Option<Holding>, HostError> {
+    /// Decides by the heads what becomes of the response.
+    fn begin(&self, request: &Headers, end_of_stream: bool) -> Result<State, HostError> {
         let head = HeaderMap::Response.read()?;
         let route = self.plugin.routes.current(request.first(":authority").unwrap_or_default(), now_ms())?;
-        match &route.settings {
-            Some(RouteSettings { enabled: true }) => {}
-            Some(RouteSettings { enabled: false }) => return Ok(self.pass(&route, "disabled")),
+        let mode = match &route.settings {
+            Some(RouteSettings { enabled: true, mode, .. }) => mode.map(Mode::from),
+            Some(_) => return Ok(self.pass(&route, "disabled")),
             None => return Ok(self.pass(&route, "invalid_route_settings")),
+        };
+        let method = request.first(":method").unwrap_or_default();
+        if mode == Some(Mode::Observe) {
+            return Ok(self.observe(route, method, &head, end_of_stream));
         }
+        let policy = &self.plugin.config.policy;
+        let facts = Request::parse(method, request, &policy.codings);
         let status = head.status().unwrap_or(0);
-        let facts = Request::parse(request.first(":method").unwrap_or_default(), request);
-        let response = Response::new(status, &head, end_of_stream && !facts.head);
-        if let Err(skip) = decide(&facts, &response, &self.plugin.config.policy) {
-            self.plugin.count(&route, skip.as_str());
-            if status == 304 {
-                headers::apply(&head, &not_modified(&facts, request, &head))?;
-            } else if skip.varies() {
-                headers::apply(&head, vary(&head).as_slice())?;
+        let mut response = Response::new(status, &head, end_of_stream && !facts.head);
+        response.trailers |= self.plugin.has_trailers(&route);
+        match decide(&facts, &response, mode, policy) {
+            Ok(Plan { coding, way: Way::Whole }) => Ok(State::Whole(Whole { head, route, coding, held: 0 })),
+            Ok(Plan { coding, way: Way::Pieces }) => {
+                let level = self.plugin.level(coding, &head);
+                match self.plugin.encoders.lease(coding, level, None) {
+                    Ok(encoder) => {
+                        headers::apply(HeaderMap::Response, &head, &streamed(&head, coding))?;
+                        Ok(State::Pieces(Pieces { route, encoder, work: Default::default() }))
+                    }
+                    Err(unavailable) => {
+                        headers::apply(HeaderMap::Response, &head, vary(&head).as_slice())?;
+                        Ok(self.pass(&route, Quit::from(unavailable).as_str()))
+                    }
+                }
             }
-            return Ok(None);
+            Err(skip) => {
+                if status == 304 {
+                    headers::apply(HeaderMap::Response, &head, &not_modified(&facts, request, &head))?;
+                } else if skip.varies() {
+                    headers::apply(HeaderMap::Response, &head, vary(&head).as_slice())?;
+                }
+                Ok(self.pass(&route, skip.as_str()))
+            }
         }
-        Ok(Some(Holding { head, route, held: 0 }))
     }
 
-    fn pass(&self, route: &Route<RouteSettings>, outcome: &str) -> Option<Holding> {
+    fn observe(
+        &self,
+        route: Rc<Route<RouteSettings>>,
+        method: &[u8],
+        head: &Headers,
+        end_of_stream: bool,
+    ) -> State {
+        if method == b"HEAD" {
+            return self.pass(&route, Skip::Head.as_str());
+        }
+        match Observed::new(route.clone(), head, end_of_stream) {
+            Some(observed) => State::Observed(observed),
+            None => self.pass(&route, Skip::Encoded.as_str()),
+        }
+    }
+
+    fn pass(&self, route: &Route<RouteSettings>, outcome: &str) -> State {
         self.plugin.count(route, outcome);
-        None
+        State::Idle
     }
 
     /// Sends what is held, compressed or as it is.
-    fn finish(&self, holding: &Holding, framing: Framing) -> Action {
-        match holding.compress(&self.plugin, framing) {
-            Ok((original, size)) => {
-                self.plugin.count_compressed(&holding.route, original, size);
+    fn finish(&self, whole: &Whole, framing: Framing) -> Action {
+        match whole.compress(&self.plugin, framing) {
+            Ok(work) => {
+                self.plugin.count_compressed(&whole.route, whole.coding.as_str(), How::Buffer, &work);
                 Action::Continue
             }
-            Err(quit) => self.quit(holding, &quit),
+            Err(quit) => self.quit(whole, quit),
         }
     }
 
-    fn quit(&self, holding: &Holding, quit: &Quit) -> Action {
-        self.plugin.count(&holding.route, quit.as_str());
-        let _ = headers::apply(&holding.head, vary(&holding.head).as_slice());
+    fn quit(&self, whole: &Whole, quit: Quit) -> Action {
+        self.plugin.count(&whole.route, quit.as_str());
+        let _ = headers::apply(HeaderMap::Response, &whole.head, vary(&whole.head).as_slice());
         Action::Continue
+    }
+
+    fn hold(&mut self, mut whole: Whole, size: usize, end_of_stream: bool) -> Action {
+        whole.held = size;
+        if size as u64 > self.plugin.config.policy.max_bytes {
+            return self.quit(&whole, Quit::Skip(Skip::TooLarge));
+        }
+        if end_of_stream {
+            return self.finish(&whole, Framing::Length);
+        }
+        self.state = State::Whole(whole);
+        Action::Pause
+    }
+
+    fn let_flow(&mut self, mut pieces: Pieces, size: usize, end_of_stream: bool) -> Action {
+        match pieces.encode(&self.plugin, size, end_of_stream) {
+            Ok(()) if end_of_stream => {
+                let coding = pieces.encoder.coding().as_str();
+                self.plugin.count_compressed(&pieces.route, coding, How::Stream, &pieces.work);
+                Action::Continue
+            }
+            Ok(()) => {
+                self.state = State::Pieces(pieces);
+                Action::Continue
+            }
+            Err(CutOff) => {
+                self.plugin.count(&pieces.route, "cut_off");
+                cut_off()
+            }
+        }
     }
 }
 
-impl Holding {
-    /// Puts the compressed form into the place of what the host holds. Answers the sizes before and after.
-    fn compress(&self, plugin: &Compression, framing: Framing) -> Result<(usize, usize), Quit> {
-        if (self.held as u64) < plugin.config.policy.min_bytes {
-            return Err(Quit::Skip(Skip::TooSmall));
-        }
-        let body = Body::Response.read(self.held)?;
-        let mut gzip = plugin.gzip.borrow_mut();
-        let bytes = gzip.compress(&body).ok_or(Quit::NotSmaller)?;
-        let changes = compressed(&self.head, body.len(), bytes.len(), framing);
-        headers::apply(&self.head, &changes)?;
-        if let Err(refused) = Body::Response.replace(bytes) {
-            headers::undo(&self.head, &changes);
-            return Err(refused.into());
-        }
-        Ok((body.len(), bytes.len()))
-    }
+/// Breaks the response off. Once its head has been sent, that is what an answer of the filter's own comes to.
+fn cut_off() -> Action {
+    let no_fields = HeaderBlock::new(std::iter::empty());
+    let _ = send_local_reply(502, "slipstream_compression_cut_off", &no_fields, b"");
+    Action::Pause
 }
 
 impl Stream for CompressionStream {
-    fn on_request_headers(&mut self, _: bool) -> Action {
-        match HeaderMap::Request.read() {
-            Ok(request) => self.state = State::Asked(request),
-            Err(_) => self.plugin.count_unrouted(Quit::Host.as_str()),
+    fn on_request_headers(&mut self, end_of_stream: bool) -> Action {
+        let Ok(request) = HeaderMap::Request.read() else {
+            self.plugin.count_unrouted(Quit::Host.as_str());
+            return Action::Continue;
+        };
+        if !end_of_stream {
+            match Decompression::of(&self.plugin, &request, now_ms()) {
+                Ok(Some(Ok(decompression))) => {
+                    self.state = State::Decompressing(decompression);
+                    return Action::Pause;
+                }
+                Ok(Some(Err(refusal))) => return refusal.reply(&self.plugin),
+                Ok(None) => {}
+                Err(_) => self.plugin.count_unrouted(Quit::Host.as_str()),
+            }
         }
+        self.state = State::Asked(request);
         Action::Continue
     }
 
-    fn on_response_headers(&mut self, end_of_stream: bool) -> Action {
-        let State::Asked(request) = take(&mut self.state) else { return Action::Continue };
-        match self.begin(&request, end_of_stream) {
-            Ok(Some(holding)) => {
-                self.state = State::Holding(holding);
-                Action::Pause
+    fn on_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let decompression = match take(&mut self.state) {
+            State::Decompressing(decompression) => decompression,
+            other => {
+                self.state = other;
+                return Action::Continue;
             }
-            Ok(None) => Action::Continue,
-            Err(_) => {
-                self.plugin.count_unrouted(Quit::Host.as_str());
+        };
+        let result = decompression.may_hold(&self.plugin, size);
+        match result
+            .and_then(|()| if end_of_stream { decompression.finish(&self.plugin, size) } else { Ok(()) })
+        {
+            Err(refusal) => refusal.reply(&self.plugin),
+            Ok(()) if end_of_stream => {
+                self.state = State::Asked(decompression.request);
                 Action::Continue
+            }
+            Ok(()) => {
+                self.state = State::Decompressing(decompression);
+                Action::Pause
             }
         }
     }
 
+    fn on_response_headers(&mut self, end_of_stream: bool) -> Action {
+        let request = match take(&mut self.state) {
+            State::Asked(request) => request,
+            // Trailers have ended the request, which has gone on as it came; or the service did not wait for its end.
+            State::Decompressing(Decompression { request, .. }) => request,
+            _ => return Action::Continue,
+        };
+        match self.begin(&request, end_of_stream) {
+            Ok(state) => self.state = state,
+            Err(_) => self.plugin.count_unrouted(Quit::Host.as_str()),
+        }
+        if matches!(self.state, State::Whole(_)) { Action::Pause } else { Action::Continue }
+    }
+
     fn on_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let State::Holding(mut holding) = take(&mut self.state) else { return Action::Continue };
-        holding.held = size;
-        if size as u64 > self.plugin.config.policy.max_bytes {
-            return self.quit(&holding, &Quit::Skip(Skip::TooLarge));
+        match take(&mut self.state) {
+            State::Whole(whole) => return self.hold(whole, size, end_of_stream),
+            State::Pieces(pieces) => return self.let_flow(pieces, size, end_of_stream),
+            State::Observed(mut observed) => {
+                observed.see(size, end_of_stream);
+                self.state = State::Observed(observed);
+            }
+            State::Idle | State::Decompressing(_) | State::Asked(_) => {}
         }
-        if end_of_stream {
-            return self.finish(&holding, Framing::Length);
-        }
-        self.state = State::Holding(holding);
-        Action::Pause
+        Action::Continue
     }
 
     fn on_response_trailers(&mut self) -> Action {
         match take(&mut self.state) {
-            State::Holding(holding) => self.finish(&holding, Framing::Trailers),
-            State::Idle | State::Asked(_) => Action::Continue,
+            State::Whole(whole) => return self.finish(&whole, Framing::Trailers),
+            State::Pieces(pieces) => {
+                // All of the body can be decoded, but its coding lacks its end, and there is no place left to put it. It
+                // will not happen to the route's next responses.
+                self.plugin.count(&pieces.route, "unannounced_trailers");
+                self.plugin.remember_trailers(&pieces.route);
+            }
+            State::Observed(mut observed) => {
+                observed.see_end();
+                self.state = State::Observed(observed);
+            }
+            State::Idle | State::Decompressing(_) | State::Asked(_) => {}
+        }
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        if let State::Observed(observed) = &self.state
+            && observed.settle(&self.plugin).is_err()
+        {
+            self.plugin.count(&observed.route, Quit::Host.as_str());
+        }
+    }
+}
+
+impl Drop for CompressionStream {
+    /// A stream that is over before its response is has been broken off, by its client or the service.
+    fn drop(&mut self) {
+        match &self.state {
+            State::Whole(Whole { route, .. }) | State::Pieces(Pieces { route, .. }) => {
+                self.plugin.count(route, "aborted");
+            }
+            State::Idle | State::Decompressing(_) | State::Asked(_) | State::Observed(_) => {}
         }
     }
 }

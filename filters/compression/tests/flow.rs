@@ -1,131 +1,12 @@
 //! The filter in the host's double: whole responses, from the request's head to the body's end.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
+use common::*;
 use compression::Compression;
 use slipstream_host::double::{self, Double, Fields, with};
 use slipstream_host::{Action, Property};
-use std::io::Read;
-
-const CONFIG: &str = r#"{"service": "shop", "max_bytes": 20000}"#;
-const REQUEST: &[(&str, &str)] = &[
-    (":method", "GET"),
-    (":authority", "shop.example"),
-    (":path", "/items"),
-    ("accept-encoding", "gzip, br"),
-];
-const RESPONSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/json")];
-
-/// What a client got.
-#[derive(Debug)]
-struct Received {
-    fields: Fields,
-    body: Vec<u8>,
-}
-
-impl Received {
-    fn field(&self, name: &str) -> Option<String> {
-        let (_, value) = self.fields.iter().find(|(other, _)| other == name)?;
-        Some(String::from_utf8_lossy(value).into_owned())
-    }
-
-    /// The body as the client reads it.
-    fn decoded(&self) -> Vec<u8> {
-        match self.field("content-encoding").as_deref() {
-            Some("gzip") => {
-                let mut decoded = Vec::new();
-                flate2::read::GzDecoder::new(self.body.as_slice()).read_to_end(&mut decoded).unwrap();
-                decoded
-            }
-            _ => self.body.clone(),
-        }
-    }
-}
-
-/// How a response ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    LastPiece,
-    /// As Envoy does for HTTP/1.1.
-    EmptyPiece,
-    Trailers,
-}
-
-fn filter() -> Double<Compression> {
-    let double = Double::start(CONFIG).unwrap();
-    double::set_property(Property::ROUTE_NAME, b"items");
-    double::set_property(Property::CLUSTER_NAME, b"cluster");
-    double
-}
-
-fn fields(fields: &[(&str, &str)]) -> Fields {
-    fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
-}
-
-fn lines(fields: &Fields) -> Vec<(&str, &[u8])> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
-}
-
-/// Sends a request and its response through the filter, and gathers what it lets pass.
-fn exchange(
-    filter: &Double<Compression>,
-    request: &[(&str, &str)],
-    response: Fields,
-    pieces: &[&[u8]],
-    end: End,
-) -> Received {
-    let mut stream = filter.stream();
-    assert_eq!(stream.request(request, b""), Action::Continue);
-    let ended_at_head = pieces.is_empty() && end != End::Trailers;
-    let mut paused = stream.response_headers_bytes(&lines(&response), ended_at_head) == Action::Pause;
-    assert!(!(paused && ended_at_head), "nothing comes that could end the pause");
-    let mut body = Vec::new();
-    let empty = (end == End::EmptyPiece && !ended_at_head).then_some(b"".as_slice());
-    let all: Vec<&[u8]> = pieces.iter().copied().chain(empty).collect();
-    for (index, piece) in all.iter().enumerate() {
-        let last = index + 1 == all.len() && end != End::Trailers;
-        let action = stream.response_body(piece, last);
-        assert!(paused || action == Action::Continue, "what was let go is not held again");
-        assert!(!(last && action == Action::Pause), "the last piece is let go");
-        paused = action == Action::Pause;
-        if !paused {
-            body.extend(double::response_body());
-        }
-    }
-    if end == End::Trailers {
-        assert_eq!(stream.response_trailers(), Action::Continue);
-        if paused {
-            body.extend(double::response_body());
-        }
-    }
-    Received { fields: double::response_fields(), body }
-}
-
-/// `len` bytes of JSON that shrink well.
-fn json(len: usize) -> Vec<u8> {
-    (0..)
-        .flat_map(|id| format!(r#"{{"id": {id}, "name": "item {id}", "status": "active"}}, "#).into_bytes())
-        .take(len)
-        .collect()
-}
-
-/// Bytes that do not shrink.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    (0..len).map(|_| next()).collect()
-}
-
-fn outcome(filter: &Double<Compression>, outcome: &str) -> Option<i64> {
-    filter.tick_after_ms(1_000);
-    double::metric(&format!(
-        "service=.=shop;.;route=.=items;.;outcome=.={outcome};.;slipstream_compression_total"
-    ))
-}
 
 #[test]
 fn a_body_comes_compressed_however_it_is_cut() {
@@ -135,7 +16,7 @@ fn a_body_comes_compressed_however_it_is_cut() {
             for end in [End::LastPiece, End::EmptyPiece, End::Trailers] {
                 for announced in [true, false] {
                     let case = format!("{length} bytes by {piece}, {end:?}, announced: {announced}");
-                    let filter = filter();
+                    let filter = filter_in(Some("buffer"));
                     let mut response = fields(RESPONSE);
                     if announced {
                         response.push(("content-length".to_owned(), length.to_string().into_bytes()));
@@ -158,8 +39,39 @@ fn a_body_comes_compressed_however_it_is_cut() {
 }
 
 #[test]
+fn the_client_gets_the_coding_that_it_likes_best() {
+    for (accepted, expected) in [
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip, deflate, br", "gzip"),
+        ("gzip;q=0.5, br", "br"),
+        ("deflate", "deflate"),
+    ] {
+        for mode in ["buffer", "stream"] {
+            let filter = filter_in(Some(mode));
+            let request = [&REQUEST[..3], &[("accept-encoding", accepted)]].concat();
+            let body = json(10_000);
+            let received = exchange(&filter, &request, fields(RESPONSE), &[&body], End::EmptyPiece);
+            assert_eq!(received.field("content-encoding").as_deref(), Some(expected), "{accepted} {mode}");
+            assert!(received.decoded() == body, "{accepted} {mode}");
+        }
+    }
+}
+
+#[test]
+fn a_content_type_may_have_levels_of_its_own() {
+    let config = r#"{"levels": {"gzip": 1}, "level_by_content_type": [{"types": ["text/css"], "gzip": 9}]}"#;
+    let size = |content_type| {
+        let filter = Double::<Compression>::start(config).unwrap();
+        let response =
+            fields(&[(":status", "200"), ("content-type", content_type), ("content-length", "10000")]);
+        exchange(&filter, REQUEST, response, &[&json(10_000)], End::LastPiece).body.len()
+    };
+    assert!(size("text/css") < size("text/html"));
+}
+
+#[test]
 fn what_is_counted() {
-    let filter = filter();
+    let filter = filter_in(Some("buffer"));
     let body = json(10_000);
     let received = exchange(&filter, REQUEST, fields(RESPONSE), &[&body], End::LastPiece);
     filter.tick_after_ms(1_000);
@@ -176,6 +88,15 @@ fn what_is_counted() {
             Some(expected),
             "{name}"
         );
+    }
+    for (name, expected) in [
+        ("slipstream_compression_responses_total", 1),
+        ("slipstream_compression_in_bytes_total", 10_000),
+        ("slipstream_compression_out_bytes_total", received.body.len() as i64),
+        ("slipstream_compression_seconds_count", 1),
+    ] {
+        let labels = "service=.=shop;.;route=.=items;.;coding=.=gzip;.;mode=.=buffer;.;";
+        assert_eq!(double::metric(&format!("{labels}{name}")), Some(expected), "{name}");
     }
     let ratio: f64 = received.field("x-compression-ratio").unwrap().parse().unwrap();
     assert!((ratio - percent as f64).abs() <= 0.5, "{ratio} {percent}");
@@ -213,7 +134,7 @@ fn what_passes_as_it_is() {
     ];
     for (expected, request, response, body, varies) in rows {
         for piece in [1_000, 30_000] {
-            let filter = filter();
+            let filter = filter_in(Some("buffer"));
             let with_default = |given: &[(&str, &str)], default: &[(&str, &str)]| {
                 let mut all = fields(given);
                 let missing = default.iter().filter(|(name, _)| given.iter().all(|(other, _)| other != name));
@@ -300,7 +221,7 @@ fn a_refused_call_harms_no_response() {
     ];
     for call in calls {
         for after in 0..4 {
-            let filter = filter();
+            let filter = filter_in(Some("buffer"));
             let mut stream = filter.stream();
             let refuse = |step| {
                 with(|host| if step == after { host.failing.insert(call) } else { false });

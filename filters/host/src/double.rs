@@ -307,6 +307,16 @@ pub fn response_fields() -> Fields {
     with(|host| host.response.clone())
 }
 
+/// All lines of the request's headers as the filter left them.
+pub fn request_fields() -> Fields {
+    with(|host| host.request.clone())
+}
+
+/// The request's body as the filter left it.
+pub fn request_body() -> Vec<u8> {
+    with(|host| host.buffers.get(&BufferId::RequestBody).cloned().unwrap_or_default())
+}
+
 /// The response's body as the filter left it.
 pub fn response_body() -> Vec<u8> {
     with(|host| host.buffers.get(&BufferId::ResponseBody).cloned().unwrap_or_default())

@@ -2,6 +2,7 @@
 
 use crate::settings::{Settings, within};
 use cache_policy::Policy;
+use compression_policy::{Codings, InvalidCodings};
 use serde::Deserialize;
 use slipstream_host::{ConfigError, check_field_names};
 
@@ -44,6 +45,8 @@ pub struct Config {
     /// Settings of routes that do not have their own.
     #[serde(default)]
     pub defaults: Settings,
+    /// The codings that the compression filter offers, in its order; what a client gets of them is part of the key.
+    pub codings: Option<Vec<String>>,
     /// Label sets that each metric has at most; what exceeds them is counted as `other`.
     #[serde(default = "default_max_label_sets")]
     pub max_label_sets: usize,
@@ -179,6 +182,7 @@ impl Config {
         within("collapse_wait_ms", config.collapse_wait_ms, 0, 60_000)?;
         within("max_variants", config.max_variants as u64, 1, 10_000)?;
         within("max_label_sets", config.max_label_sets as u64, 1, 100_000)?;
+        config.codings().map_err(|invalid| ConfigError::new(invalid.path("codings"), invalid.to_string()))?;
         check_field_names("credential_headers", &config.credential_headers)?;
         check_field_names("tag_headers", &config.tag_headers)?;
         check_field_names("targeted_fields", &config.targeted_fields)?;
@@ -210,7 +214,12 @@ impl Config {
         Policy {
             credential_headers: self.credential_headers.clone(),
             targeted_fields: self.targeted_fields.clone(),
+            codings: self.codings().unwrap_or_default(),
         }
+    }
+
+    fn codings(&self) -> Result<Codings, InvalidCodings> {
+        self.codings.as_deref().map_or_else(|| Ok(Codings::default()), Codings::parse)
     }
 }
 
@@ -236,6 +245,12 @@ mod tests {
             (r#"{"companion": {"cluster": "c", "time_out": 1}}"#, "companion.time_out", "unknown field"),
             (r#"{"companion": {"cluster": "c", "token": "a b"}}"#, "companion.token", "visible ASCII"),
             (r#"{"companion": {"cluster": "c"}, "ttl": 1}"#, "ttl", "unknown field"),
+            (
+                r#"{"companion": {"cluster": "c"}, "codings": ["gzip", "lzma"]}"#,
+                "codings[1]",
+                "`lzma`: expected gzip, br, zstd, deflate",
+            ),
+            (r#"{"companion": {"cluster": "c"}, "codings": []}"#, "codings", "expected one of gzip"),
             (
                 r#"{"companion": {"cluster": "c"}, "defaults": {"max_ttl_seconds": -1}}"#,
                 "defaults.max_ttl_seconds",

@@ -20,8 +20,8 @@ pub struct Question {
     pub route: Rc<Route<RoutePolicy>>,
     /// The key.
     pub key: Key,
-    /// The same question to those who decode gzip: parts of what is not encoded are the same to everyone, and most is
-    /// stored for them. Only if parts are asked for.
+    /// The same question for the coding that is preferred most, and behind it for the next: parts of what is not encoded are
+    /// the same to everyone, and most is stored for who accepts these. Only if parts are asked for.
     pub elsewhere: Option<Rc<Question>>,
     /// Where such requests are counted.
     pub counted: SetId,

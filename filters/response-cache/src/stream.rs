@@ -113,6 +113,8 @@ struct Collected {
 
 /// Why a request bypasses the cache, beside `cache-policy`'s reasons: no invalidation could name its key, and the
 /// companion would refuse it.
+/// In how many other places parts are looked for at most: each may cost a question to the companion.
+const MAX_ELSEWHERE: usize = 2;
 const LONG_KEY: &str = "long-key";
 
 impl CacheStream {
@@ -161,7 +163,8 @@ impl CacheStream {
                 Ok(Action::Continue)
             }
             RequestDecision::Lookup(lookup) => {
-                let coding = Coding::of_request(&request);
+                let codings = &plugin.policy.codings;
+                let coding = Coding::of_request(&request, codings);
                 let key_for =
                     |coding| key::of_request(authority, path, coding, &route.name, &settings.key, &request);
                 let key = key_for(coding);
@@ -174,8 +177,11 @@ impl CacheStream {
                     let (lookup, route) = (lookup.clone(), route.clone());
                     Rc::new(Question { lookup, is_conditional, route, key, elsewhere, counted })
                 };
+                let places =
+                    codings.iter().map(Coding::Encoded).take(if lookup.range { MAX_ELSEWHERE } else { 0 });
+                let places: Vec<Coding> = places.filter(|place| *place != coding).collect();
                 let elsewhere =
-                    (lookup.range && coding != Coding::Gzip).then(|| question(key_for(Coding::Gzip), None));
+                    places.into_iter().rfold(None, |next, place| Some(question(key_for(place), next)));
                 let question = question(key, elsewhere);
                 plugin.questions.borrow_mut().remember(&request, route_name.as_deref(), question.clone());
                 Ok(self.ask(Asked::new(question, request, began_ns, refreshing), has_body))

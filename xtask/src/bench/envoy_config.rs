@@ -22,7 +22,8 @@ const ORIGIN: &str = "origin";
 const COMPANION_EMBEDDED: &str = "companion-embedded";
 const COMPANION_REDIS: &str = "companion-redis";
 /// The labels that Slipstream's metrics carry in their names, as in the shipped configuration.
-const LABELS: [&str; 7] = ["service", "route", "method", "status", "outcome", "reason", "le"];
+const LABELS: [&str; 9] =
+    ["service", "route", "method", "status", "outcome", "reason", "coding", "mode", "le"];
 const BUFFER_BYTES: u64 = 1 << 20;
 
 /// The bootstrap for these cases, as JSON, which is YAML too. `direct_file` holds the body of direct responses.
@@ -118,9 +119,7 @@ fn http_filter(filter: Filter, case: &str) -> Result<Value> {
             });
             wasm("response-cache", case, with_routes(routes, configuration))?
         }
-        Filter::Compression => {
-            wasm("compression", case, json!({ "service": case, "level": 6, "min_bytes": 1_024 }))?
-        }
+        Filter::Compression => wasm("compression", case, json!({ "service": case, "min_bytes": 1_024 }))?,
         Filter::EnvoyCompressor => {
             let gzip = json!({
                 "compression_level": "COMPRESSION_LEVEL_6",

@@ -1,7 +1,7 @@
 //! Accept-Encoding (RFC 9110 §12.5.3).
 
 use http_semantics::{
-    AcceptEncoding,
+    AcceptEncoding, ContentCoding,
     accept_encoding::{Quality, weight_parameter},
 };
 
@@ -37,14 +37,51 @@ fn qualities() {
         ("the strictest of repeated members", &["gzip, gzip;q=0"], [0, 1, 0], false),
         ("no substring", &["gzipped, mygzip"], [0, 1, 0], false),
     ];
-    for (case, lines, expected, prefers_gzip) in table {
+    for (case, lines, expected, gets_gzip) in table {
         let fields: Vec<_> = lines.iter().map(|line| ("accept-encoding", line)).collect();
         let accepted = AcceptEncoding::parse(&fields);
         let qualities =
             ["gzip", "identity", "br"].map(|coding| accepted.quality(coding).map_or(0, Quality::thousandths));
         assert_eq!(qualities, *expected, "{case}");
-        assert_eq!(accepted.prefers_gzip(), *prefers_gzip, "{case}");
+        assert_eq!(accepted.choose(&[ContentCoding::Gzip]).is_some(), *gets_gzip, "{case}");
         assert_eq!(accepted.is_present(), !lines.is_empty(), "{case}");
+    }
+}
+
+#[test]
+fn the_best_of_what_is_offered() {
+    use ContentCoding::{Br, Deflate, Gzip, Zstd};
+    let all = [Zstd, Gzip, Br, Deflate];
+    let table: &[(&str, &str, &[ContentCoding], Option<ContentCoding>)] = &[
+        ("what a browser sends", "gzip, deflate, br, zstd", &all, Some(Zstd)),
+        ("the offer's order among equals", "gzip, deflate, br, zstd", &[Br, Zstd, Gzip], Some(Br)),
+        ("the only one that both know", "deflate, br", &[Zstd, Gzip, Br], Some(Br)),
+        ("§12.4.2 the client's weights first", "zstd;q=0.8, br;q=0.9, gzip;q=0.85", &all, Some(Br)),
+        ("§12.5.3 * is what is not listed", "zstd;q=0.5, *", &all, Some(Gzip)),
+        ("§12.5.3 * rules out", "br, *;q=0", &all, Some(Br)),
+        ("§12.5.3 what is ruled out beside *", "zstd;q=0, gzip;q=0, *", &all, Some(Br)),
+        ("§12.5.3 identity liked better than some", "identity;q=0.5, gzip;q=0.4, br;q=0.6", &all, Some(Br)),
+        ("§12.5.3 identity liked best", "identity, gzip;q=0.9, *;q=0.5", &all, None),
+        ("§12.5.3 none but a coding, and not that", "identity;q=0, br", &[Gzip], None),
+        ("§8.4.1.3 x-gzip is gzip", "X-GZIP;q=0.9, br;q=0.8", &all, Some(Gzip)),
+        ("nothing offered", "gzip, *", &[], None),
+        ("nothing known", "compress, exi, pack200-gzip", &all, None),
+    ];
+    for (case, value, offered, expected) in table {
+        let fields = [("accept-encoding", *value)];
+        assert_eq!(AcceptEncoding::parse(&fields).choose(offered), *expected, "{case}");
+    }
+    assert_eq!(AcceptEncoding::parse(&Vec::<(&str, &str)>::new()).choose(&all), None, "no field");
+}
+
+#[test]
+fn names() {
+    for coding in ContentCoding::ALL {
+        assert_eq!(ContentCoding::parse(coding.as_str().to_uppercase().as_bytes()), Some(coding));
+    }
+    assert_eq!(ContentCoding::parse(b"X-Gzip"), Some(ContentCoding::Gzip));
+    for other in ["", "identity", "gzi", "gzipp", "*", "x-br"] {
+        assert_eq!(ContentCoding::parse(other.as_bytes()), None, "{other}");
     }
 }
 

@@ -75,16 +75,13 @@ impl Asked {
         self.variant = None;
     }
 
-    /// Goes on where parts of it may be stored too; false if it has been there, or there is no such place.
+    /// Goes on where parts of it may be stored too; false if there is no further such place.
     pub(super) fn go_elsewhere(&mut self) -> bool {
-        match self.question.elsewhere.clone() {
-            Some(elsewhere) if self.own.is_none() => {
-                self.own = Some(std::mem::replace(&mut self.question, elsewhere));
-                self.variant = None;
-                true
-            }
-            _ => false,
-        }
+        let Some(elsewhere) = self.question.elsewhere.clone() else { return false };
+        let left = std::mem::replace(&mut self.question, elsewhere);
+        self.own.get_or_insert(left);
+        self.variant = None;
+        true
     }
 
     /// Whether it is looked for elsewhere.
