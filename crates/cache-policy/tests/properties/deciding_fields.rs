@@ -122,7 +122,7 @@ fn outcome(fields: &Vec<(String, &str)>, policy: &Policy, route: &RoutePolicy) -
     assert!(is_conditional || !not_modified);
     (
         request::decide(b"GET", fields, policy, route),
-        key::of_request(b"a", target, Coding::of_request(fields), "r", &route.key, fields),
+        key::of_request(b"a", target, Coding::of_request(fields, &policy.codings), "r", &route.key, fields),
         is_conditional,
         not_modified,
         range::decide(fields, 200, &stored, 10),

@@ -1,6 +1,7 @@
 //! Full keys differ exactly if what the route makes part of them does.
 
 use cache_policy::key::{self, Coding, KeyParts, Query, Template};
+use http_semantics::ContentCoding;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{path_and_query, text};
@@ -36,7 +37,8 @@ impl Request {
     }
 
     fn key(&self, route: &str, parts: &KeyParts) -> key::Key {
-        let coding = [Coding::Gzip, Coding::Identity, Coding::NoCompression][self.coding];
+        let coding =
+            [Coding::Encoded(ContentCoding::Gzip), Coding::Identity, Coding::NoCompression][self.coding];
         let target = path_and_query(&self.path, self.query.as_deref());
         key::of_request(self.host.as_bytes(), target.as_bytes(), coding, route, parts, &self.fields())
     }
@@ -162,7 +164,7 @@ proptest! {
     ) {
         let primary = key::primary(&method, &authority, &target);
         let fields = [("a", &value), ("b", &value), ("cookie", &value)];
-        let key = key::of_request(&authority, &target, Coding::Gzip, "r", &parts, &fields);
+        let key = key::of_request(&authority, &target, Coding::Encoded(ContentCoding::Gzip), "r", &parts, &fields);
         for key in [&key.full, &primary].into_iter().chain(&key.path_tag) {
             prop_assert!(key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
         }

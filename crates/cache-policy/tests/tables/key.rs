@@ -1,6 +1,8 @@
 //! Primary and full keys, and what goes into them.
 
 use cache_policy::key::{self, Coding};
+use compression_policy::Codings;
+use http_semantics::ContentCoding;
 
 use crate::{Lines, test};
 
@@ -53,9 +55,21 @@ fn primary_keys() {
 fn codings() {
     let table: &[(&str, Lines, Coding, &str)] = &[
         ("no field", &[], Coding::Identity, "identity"),
-        ("gzip", &[("Accept-Encoding", "gzip, br")], Coding::Gzip, "gzip"),
+        ("gzip", &[("Accept-Encoding", "gzip, br")], Coding::Encoded(ContentCoding::Gzip), "gzip"),
+        (
+            "the one that is preferred here",
+            &[("accept-encoding", "gzip, br, zstd")],
+            { Coding::Encoded(ContentCoding::Zstd) },
+            "zstd",
+        ),
+        (
+            "the one that the client prefers",
+            &[("accept-encoding", "gzip;q=0.1, br, zstd;q=0.9")],
+            { Coding::Encoded(ContentCoding::Br) },
+            "br",
+        ),
         ("gzip refused", &[("accept-encoding", "gzip;q=0")], Coding::Identity, "identity"),
-        ("no gzip", &[("accept-encoding", "br, zstd")], Coding::Identity, "identity"),
+        ("another", &[("accept-encoding", "lzma")], Coding::Identity, "identity"),
         (
             "opted out",
             &[("accept-encoding", "gzip"), ("X-No-Compression", "")],
@@ -64,7 +78,7 @@ fn codings() {
         ),
     ];
     for (case, request, expected, word) in table {
-        let coding = Coding::of_request(*request);
+        let coding = Coding::of_request(*request, &Codings::default());
         assert_eq!((coding, coding.as_str()), (*expected, *word), "{case}");
     }
 }

@@ -1,11 +1,19 @@
 //! Keys of requests: what a route adds to them, and leaves out of them.
 
 use cache_policy::key::{self, Coding, KeyParts};
+use http_semantics::ContentCoding;
 
 use crate::{Lines, strings, test};
 
 fn of(target: &str, route: &str, parts: &KeyParts, request: Lines) -> key::Key {
-    key::of_request(b"Shop.Example", target.as_bytes(), Coding::Gzip, route, parts, request)
+    key::of_request(
+        b"Shop.Example",
+        target.as_bytes(),
+        Coding::Encoded(ContentCoding::Gzip),
+        route,
+        parts,
+        request,
+    )
 }
 
 #[test]
