@@ -90,7 +90,8 @@ fn ten_mebibytes_arrive_whole_and_are_not_stored() {
                 let response = miss(proxy.get_with(path, &[("accept-encoding", coding)]));
                 assert_eq!(response.status, 200);
                 assert!(response.decoded().unwrap() == whole, "{path} {coding}");
-                if path == "/sized" {
+                // What is compressed as it comes tells no length.
+                if path == "/sized" && coding == "identity" {
                     assert_eq!(cache_detail(&response), "size");
                 }
             }

@@ -44,12 +44,11 @@ pub const fn range(coding: ContentCoding) -> RangeInclusive<u8> {
     }
 }
 
-/// What costs no more than gzip 6 where that can be: zstd 3 takes half of its time for the same size, brotli 5 three times
-/// for 7 % less.
+/// zlib-rs at 5 comes to within 1.3 % of zlib's size at its default, 6, in 4 to 25 % less time than at 6 itself. zstd is of
+/// that size at 3, and cheaper for long bodies; brotli at 5 is 7 % smaller and takes three times as long.
 const fn default_level(coding: ContentCoding) -> u8 {
     match coding {
-        ContentCoding::Gzip | ContentCoding::Deflate => 6,
-        ContentCoding::Br => 5,
+        ContentCoding::Gzip | ContentCoding::Deflate | ContentCoding::Br => 5,
         ContentCoding::Zstd => 3,
     }
 }

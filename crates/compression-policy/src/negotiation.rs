@@ -39,7 +39,7 @@ impl Coding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Codings(Vec<ContentCoding>);
 
-/// zstd is the cheapest for its size by far. br is smaller than gzip, but takes three times as long.
+/// zstd costs no more than gzip, and less for long bodies. br is smaller than both, but takes three times as long.
 impl Default for Codings {
     fn default() -> Self {
         use ContentCoding::{Br, Deflate, Gzip, Zstd};

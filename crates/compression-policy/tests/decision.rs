@@ -10,7 +10,7 @@ type Fields = &'static [(&'static str, &'static [u8])];
 
 fn config() -> Config {
     Config {
-        codings: Codings::parse(&["gzip"]).unwrap(),
+        codings: Codings::parse(&["gzip"]).unwrap_or_default(),
         min_bytes: 1_024,
         max_bytes: 1_000_000,
         types: ContentTypes::default(),

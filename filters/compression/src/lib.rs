@@ -11,6 +11,7 @@
 //! at once from the service, so there it must also have room for the cluster's `per_connection_buffer_limit_bytes` and
 //! 128 KiB.
 
+mod begin;
 mod config;
 mod decompression;
 mod encoders;

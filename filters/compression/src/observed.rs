@@ -5,8 +5,8 @@ use crate::measure::Work;
 use crate::metrics::How;
 use crate::plugin::Compression;
 use crate::route::RouteSettings;
-use http_semantics::{ContentCoding, list};
-use slipstream_host::{HeaderMap, Headers, HostError, Property, Route};
+use http_semantics::ContentCoding;
+use slipstream_host::{HeaderMap, HostError, Property, Route};
 use std::rc::Rc;
 
 /// A response on its way to the compressor.
@@ -18,10 +18,9 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// None if there is nothing to see: the service has compressed the response.
-    pub fn new(route: Rc<Route<RouteSettings>>, head: &Headers, end_of_stream: bool) -> Option<Observed> {
-        let is_encoded = coding(head).is_some();
-        (!is_encoded).then_some(Observed { route, seen: 0, is_whole: end_of_stream })
+    /// A response whose head has passed.
+    pub fn new(route: Rc<Route<RouteSettings>>, end_of_stream: bool) -> Observed {
+        Observed { route, seen: 0, is_whole: end_of_stream }
     }
 
     /// A piece has passed.
@@ -52,8 +51,4 @@ impl Observed {
         plugin.count_compressed(&self.route, coding.as_str(), How::Observe, &work);
         Ok(())
     }
-}
-
-fn coding(head: &Headers) -> Option<&[u8]> {
-    list::members(head, "content-encoding").find(|coding| !coding.eq_ignore_ascii_case(b"identity"))
 }

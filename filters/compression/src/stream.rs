@@ -1,20 +1,14 @@
 //! One request and its response.
 
+use crate::begin::{State, begin};
 use crate::decompression::Decompression;
 use crate::headers;
 use crate::metrics::How;
-use crate::observed::Observed;
 use crate::pieces::{CutOff, Pieces};
 use crate::plugin::Compression;
-use crate::route::RouteSettings;
 use crate::whole::{Quit, Whole};
-use compression_policy::{
-    Framing, Mode, Plan, Request, Response, Skip, Way, decide, not_modified, streamed, vary,
-};
-use http_semantics::Fields;
-use slipstream_host::{
-    Action, HeaderBlock, HeaderMap, Headers, HostError, Route, Stream, now_ms, send_local_reply,
-};
+use compression_policy::{Framing, Skip, vary};
+use slipstream_host::{Action, HeaderBlock, HeaderMap, Stream, now_ms, send_local_reply};
 use std::mem::take;
 use std::rc::Rc;
 
@@ -24,91 +18,9 @@ pub struct CompressionStream {
     state: State,
 }
 
-#[derive(Default)]
-enum State {
-    /// Nothing to do: before the request, and once it is settled what becomes of the response.
-    #[default]
-    Idle,
-    /// The request is being held, to be decompressed.
-    Decompressing(Decompression),
-    /// The request has passed.
-    Asked(Headers),
-    /// The response is being held.
-    Whole(Whole),
-    /// The response flows.
-    Pieces(Pieces),
-    /// The response flows, and somebody else compresses it.
-    Observed(Observed),
-}
-
 impl CompressionStream {
     pub(crate) fn new(plugin: Rc<Compression>) -> CompressionStream {
         CompressionStream { plugin, state: State::Idle }
-    }
-
-    /// Decides by the heads what becomes of the response.
-    fn begin(&self, request: &Headers, end_of_stream: bool) -> Result<State, HostError> {
-        let head = HeaderMap::Response.read()?;
-        let route = self.plugin.routes.current(request.first(":authority").unwrap_or_default(), now_ms())?;
-        let mode = match &route.settings {
-            Some(RouteSettings { enabled: true, mode, .. }) => mode.map(Mode::from),
-            Some(_) => return Ok(self.pass(&route, "disabled")),
-            None => return Ok(self.pass(&route, "invalid_route_settings")),
-        };
-        let method = request.first(":method").unwrap_or_default();
-        if mode == Some(Mode::Observe) {
-            return Ok(self.observe(route, method, &head, end_of_stream));
-        }
-        let policy = &self.plugin.config.policy;
-        let facts = Request::parse(method, request, &policy.codings);
-        let status = head.status().unwrap_or(0);
-        let mut response = Response::new(status, &head, end_of_stream && !facts.head);
-        response.trailers |= self.plugin.has_trailers(&route);
-        match decide(&facts, &response, mode, policy) {
-            Ok(Plan { coding, way: Way::Whole }) => Ok(State::Whole(Whole { head, route, coding, held: 0 })),
-            Ok(Plan { coding, way: Way::Pieces }) => {
-                let level = self.plugin.level(coding, &head);
-                match self.plugin.encoders.lease(coding, level, None) {
-                    Ok(encoder) => {
-                        headers::apply(HeaderMap::Response, &head, &streamed(&head, coding))?;
-                        Ok(State::Pieces(Pieces { route, encoder, work: Default::default() }))
-                    }
-                    Err(unavailable) => {
-                        headers::apply(HeaderMap::Response, &head, vary(&head).as_slice())?;
-                        Ok(self.pass(&route, Quit::from(unavailable).as_str()))
-                    }
-                }
-            }
-            Err(skip) => {
-                if status == 304 {
-                    headers::apply(HeaderMap::Response, &head, &not_modified(&facts, request, &head))?;
-                } else if skip.varies() {
-                    headers::apply(HeaderMap::Response, &head, vary(&head).as_slice())?;
-                }
-                Ok(self.pass(&route, skip.as_str()))
-            }
-        }
-    }
-
-    fn observe(
-        &self,
-        route: Rc<Route<RouteSettings>>,
-        method: &[u8],
-        head: &Headers,
-        end_of_stream: bool,
-    ) -> State {
-        if method == b"HEAD" {
-            return self.pass(&route, Skip::Head.as_str());
-        }
-        match Observed::new(route.clone(), head, end_of_stream) {
-            Some(observed) => State::Observed(observed),
-            None => self.pass(&route, Skip::Encoded.as_str()),
-        }
-    }
-
-    fn pass(&self, route: &Route<RouteSettings>, outcome: &str) -> State {
-        self.plugin.count(route, outcome);
-        State::Idle
     }
 
     /// Sends what is held, compressed or as it is.
@@ -218,7 +130,7 @@ impl Stream for CompressionStream {
             State::Decompressing(Decompression { request, .. }) => request,
             _ => return Action::Continue,
         };
-        match self.begin(&request, end_of_stream) {
+        match begin(&self.plugin, &request, end_of_stream) {
             Ok(state) => self.state = state,
             Err(_) => self.plugin.count_unrouted(Quit::Host.as_str()),
         }

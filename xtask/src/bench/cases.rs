@@ -13,8 +13,8 @@ pub struct Case {
     pub resource: Resource,
     /// The body that has to come.
     pub size: Size,
-    /// Whether clients ask for gzip, and get it.
-    pub gzip: bool,
+    /// The content coding that clients ask for, and get.
+    pub coding: Option<&'static str>,
     /// Whether each request is for another URL.
     pub new_urls: bool,
     /// Whether requests reach the origin: all or none.
@@ -52,9 +52,16 @@ pub enum Filter {
         companion: Store,
     },
     /// Slipstream's compression.
-    Compression,
+    Compression {
+        /// The mode of its route, if it has one.
+        mode: Option<&'static str>,
+    },
     /// Envoy's `envoy.filters.http.compressor` with gzip.
-    EnvoyCompressor,
+    EnvoyGzip,
+    /// The same with brotli.
+    EnvoyBrotli,
+    /// The same with zstd.
+    EnvoyZstd,
     /// Envoy's `envoy.filters.http.cache`.
     EnvoyCache,
     /// Envoy's `envoy.filters.http.cache_v2`.
@@ -126,6 +133,7 @@ const fn compressed(service: &'static str) -> Option<Evidence> {
 
 const METRICS: Filter = Filter::RequestMetrics { routes: Routes::ByFields };
 const METRICS_ASKING: Filter = Filter::RequestMetrics { routes: Routes::Asked };
+const COMPRESSION: Filter = Filter::Compression { mode: None };
 const CACHE: Filter = cache(Routes::ByFields, true, Store::Embedded);
 const CACHE_ASKING: Filter = cache(Routes::Asked, true, Store::Embedded);
 const EMBEDDED: Filter = cache(Routes::ByFields, false, Store::Embedded);
@@ -142,7 +150,7 @@ const PLAIN: Case = Case {
     proxy: Proxy::Envoy(&[]),
     resource: Resource::Plain,
     size: Size::Kb2,
-    gzip: false,
+    coding: None,
     new_urls: false,
     from_origin: true,
     evidence: None,
@@ -151,7 +159,7 @@ const PLAIN: Case = Case {
 const HIT: Case = Case { resource: Resource::Storable, from_origin: false, ..PLAIN };
 
 /// All of them. Those that are compared stand close to each other, and so are measured soon after each other.
-pub const CASES: [Case; 19] = [
+pub const CASES: [Case; 30] = [
     PLAIN,
     Case {
         name: "metrics",
@@ -215,6 +223,14 @@ pub const CASES: [Case; 19] = [
         ..HIT
     },
     Case {
+        name: "l1-gzip",
+        what: "the same before compression, stored as gzip",
+        proxy: Proxy::Envoy(&[CACHE, COMPRESSION]),
+        coding: Some("gzip"),
+        evidence: lookups("l1"),
+        ..HIT
+    },
+    Case {
         name: "l1-asking",
         what: "the same, asking Envoy for every route",
         proxy: Proxy::Envoy(&[CACHE_ASKING]),
@@ -235,44 +251,130 @@ pub const CASES: [Case; 19] = [
     },
     Case {
         name: "gzip-wasm-20k",
-        what: "compression, gzip level 6",
-        proxy: Proxy::Envoy(&[Filter::Compression]),
+        what: "compression, gzip level 5 of zlib-rs",
+        proxy: Proxy::Envoy(&[COMPRESSION]),
         size: Size::Kb20,
-        gzip: true,
+        coding: Some("gzip"),
         evidence: compressed("gzip-wasm-20k"),
         ..PLAIN
     },
     Case {
         name: "gzip-native-20k",
         what: "`envoy.filters.http.compressor`, gzip level 6",
-        proxy: Proxy::Envoy(&[Filter::EnvoyCompressor]),
+        proxy: Proxy::Envoy(&[Filter::EnvoyGzip]),
         size: Size::Kb20,
-        gzip: true,
+        coding: Some("gzip"),
+        ..PLAIN
+    },
+    Case {
+        name: "stream-20k",
+        what: "the same, as it comes (`stream`)",
+        proxy: Proxy::Envoy(&[Filter::Compression { mode: Some("stream") }]),
+        size: Size::Kb20,
+        coding: Some("gzip"),
+        evidence: compressed("stream-20k"),
+        ..PLAIN
+    },
+    Case {
+        name: "observe-20k",
+        what: "`gzip-native-20k`, observed by compression",
+        proxy: Proxy::Envoy(&[Filter::EnvoyGzip, Filter::Compression { mode: Some("observe") }]),
+        size: Size::Kb20,
+        coding: Some("gzip"),
+        evidence: compressed("observe-20k"),
         ..PLAIN
     },
     Case {
         name: "gzip-wasm-50k",
-        what: "compression, gzip level 6",
-        proxy: Proxy::Envoy(&[Filter::Compression]),
+        what: "compression, gzip level 5 of zlib-rs",
+        proxy: Proxy::Envoy(&[COMPRESSION]),
         size: Size::Kb50,
-        gzip: true,
+        coding: Some("gzip"),
         evidence: compressed("gzip-wasm-50k"),
         ..PLAIN
     },
     Case {
         name: "gzip-native-50k",
         what: "`envoy.filters.http.compressor`, gzip level 6",
-        proxy: Proxy::Envoy(&[Filter::EnvoyCompressor]),
+        proxy: Proxy::Envoy(&[Filter::EnvoyGzip]),
         size: Size::Kb50,
-        gzip: true,
+        coding: Some("gzip"),
+        ..PLAIN
+    },
+    Case {
+        name: "zstd-wasm-20k",
+        what: "compression, zstd level 3",
+        proxy: Proxy::Envoy(&[COMPRESSION]),
+        size: Size::Kb20,
+        coding: Some("zstd"),
+        evidence: compressed("zstd-wasm-20k"),
+        ..PLAIN
+    },
+    Case {
+        name: "zstd-native-20k",
+        what: "`envoy.filters.http.compressor`, zstd level 3",
+        proxy: Proxy::Envoy(&[Filter::EnvoyZstd]),
+        size: Size::Kb20,
+        coding: Some("zstd"),
+        ..PLAIN
+    },
+    Case {
+        name: "zstd-wasm-50k",
+        what: "compression, zstd level 3",
+        proxy: Proxy::Envoy(&[COMPRESSION]),
+        size: Size::Kb50,
+        coding: Some("zstd"),
+        evidence: compressed("zstd-wasm-50k"),
+        ..PLAIN
+    },
+    Case {
+        name: "zstd-native-50k",
+        what: "`envoy.filters.http.compressor`, zstd level 3",
+        proxy: Proxy::Envoy(&[Filter::EnvoyZstd]),
+        size: Size::Kb50,
+        coding: Some("zstd"),
+        ..PLAIN
+    },
+    Case {
+        name: "br-wasm-20k",
+        what: "compression, brotli level 5",
+        proxy: Proxy::Envoy(&[COMPRESSION]),
+        size: Size::Kb20,
+        coding: Some("br"),
+        evidence: compressed("br-wasm-20k"),
+        ..PLAIN
+    },
+    Case {
+        name: "br-native-20k",
+        what: "`envoy.filters.http.compressor`, brotli level 5",
+        proxy: Proxy::Envoy(&[Filter::EnvoyBrotli]),
+        size: Size::Kb20,
+        coding: Some("br"),
+        ..PLAIN
+    },
+    Case {
+        name: "br-wasm-50k",
+        what: "compression, brotli level 5",
+        proxy: Proxy::Envoy(&[COMPRESSION]),
+        size: Size::Kb50,
+        coding: Some("br"),
+        evidence: compressed("br-wasm-50k"),
+        ..PLAIN
+    },
+    Case {
+        name: "br-native-50k",
+        what: "`envoy.filters.http.compressor`, brotli level 5",
+        proxy: Proxy::Envoy(&[Filter::EnvoyBrotli]),
+        size: Size::Kb50,
+        coding: Some("br"),
         ..PLAIN
     },
     Case {
         name: "all",
         what: "request-metrics, response-cache and compression, hit in the VM, stored as gzip",
-        proxy: Proxy::Envoy(&[METRICS, CACHE, Filter::Compression]),
+        proxy: Proxy::Envoy(&[METRICS, CACHE, COMPRESSION]),
         size: Size::Kb20,
-        gzip: true,
+        coding: Some("gzip"),
         evidence: lookups("l1"),
         ..HIT
     },

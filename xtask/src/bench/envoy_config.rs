@@ -51,7 +51,9 @@ fn listener(case: &Case, direct_file: &str) -> Result<Option<Value>> {
     let (filters, route) = match case.proxy {
         Proxy::NginxCache => return Ok(None),
         Proxy::Envoy(filters) => {
-            (filters, json!({ "name": "all", "match": { "prefix": "/" }, "route": { "cluster": ORIGIN } }))
+            let metadata = route_metadata(filters);
+            let (matches, to) = (json!({ "prefix": "/" }), json!({ "cluster": ORIGIN }));
+            (filters, json!({ "name": "all", "match": matches, "route": to, "metadata": metadata }))
         }
         Proxy::EnvoyDirect(filters) => (filters, direct(direct_file)),
     };
@@ -119,18 +121,26 @@ fn http_filter(filter: Filter, case: &str) -> Result<Value> {
             });
             wasm("response-cache", case, with_routes(routes, configuration))?
         }
-        Filter::Compression => wasm("compression", case, json!({ "service": case, "min_bytes": 1_024 }))?,
-        Filter::EnvoyCompressor => {
-            let gzip = json!({
+        Filter::Compression { .. } => {
+            wasm("compression", case, json!({ "service": case, "min_bytes": 1_024 }))?
+        }
+        Filter::EnvoyGzip => envoy_compressor(
+            "gzip.compressor.v3.Gzip",
+            json!({
                 "compression_level": "COMPRESSION_LEVEL_6",
                 "window_bits": 15,
                 "memory_level": 8,
                 "chunk_size": 65_536,
-            });
-            let library = extension("gzip", "compression.gzip.compressor.v3.Gzip", gzip);
-            let config = json!({ "compressor_library": library });
-            extension("envoy.filters.http.compressor", "filters.http.compressor.v3.Compressor", config)
-        }
+            }),
+        ),
+        Filter::EnvoyBrotli => envoy_compressor(
+            "brotli.compressor.v3.Brotli",
+            json!({ "quality": 5, "window_bits": 18, "chunk_size": 65_536 }),
+        ),
+        Filter::EnvoyZstd => envoy_compressor(
+            "zstd.compressor.v3.Zstd",
+            json!({ "compression_level": 3, "chunk_size": 65_536 }),
+        ),
         Filter::EnvoyCache => envoy_cache(
             "envoy.filters.http.cache",
             "filters.http.cache.v3.CacheConfig",
@@ -150,6 +160,24 @@ fn with_routes(routes: Routes, mut configuration: Value) -> Value {
         configuration["route_fields"] = json!([]);
     }
     configuration
+}
+
+fn envoy_compressor(library_type: &str, library: Value) -> Value {
+    let library = extension("library", &format!("compression.{library_type}"), library);
+    let config = json!({ "compressor_library": library });
+    extension("envoy.filters.http.compressor", "filters.http.compressor.v3.Compressor", config)
+}
+
+/// What the route says to compression.
+fn route_metadata(filters: &[Filter]) -> Value {
+    let mode = filters.iter().find_map(|filter| match filter {
+        Filter::Compression { mode } => *mode,
+        _ => None,
+    });
+    match mode {
+        Some(mode) => json!({ "filter_metadata": { "slipstream.compression": { "mode": mode } } }),
+        None => json!({}),
+    }
 }
 
 fn envoy_cache(name: &str, filter_type: &str, storage_type: &str) -> Value {

@@ -18,8 +18,8 @@ pub struct Load<'a> {
     pub base: &'a str,
     /// The path.
     pub path: &'a str,
-    /// Whether to ask for gzip.
-    pub gzip: bool,
+    /// The content coding to ask for.
+    pub coding: Option<&'a str>,
     /// If each request is to be for another URL: what no other run's URLs begin with.
     pub unique: Option<&'a str>,
     /// For how many seconds.
@@ -69,8 +69,8 @@ impl Wrk {
             .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{}s", load.seconds)])
             .args(["--latency", "-s", "load.lua"])
             .cpus(Some(self.cpus.clone()));
-        if load.gzip {
-            launch = launch.args(["-H", "Accept-Encoding: gzip"]);
+        if let Some(coding) = load.coding {
+            launch = launch.args(["-H", &format!("Accept-Encoding: {coding}")]);
         }
         let mut wrk = launch.arg(format!("{}{}", load.base, load.path)).start(|| true)?;
         let mut ended = Ok(None);

@@ -128,7 +128,7 @@ fn load(stack: &Stack, wrk: &Wrk, case: &Case, unique: &str, seconds: u64) -> Re
     wrk.run(&Load {
         base: &stack.url(case)?,
         path: &case.path(),
-        gzip: case.gzip,
+        coding: case.coding,
         unique: case.new_urls.then_some(unique),
         seconds,
     })

@@ -35,8 +35,8 @@ pub fn answer(stack: &Stack, case: &Case, unique: &str) -> Result<usize> {
     loop {
         let query = if case.new_urls { format!("?{unique}={attempt}") } else { String::new() };
         let mut request = Request::get(format!("{base}{}{query}", case.path()));
-        if case.gzip {
-            request = request.header("accept-encoding", "gzip");
+        if let Some(coding) = case.coding {
+            request = request.header("accept-encoding", coding);
         }
         let origin_before = stack.origin.requests()?;
         let response = client.send(request)?;
@@ -57,7 +57,7 @@ pub fn answer(stack: &Stack, case: &Case, unique: &str) -> Result<usize> {
 fn check(case: &Case, response: &Response, body: &[u8], from_origin: bool) -> Result<()> {
     ensure!(response.status == 200, "expected status 200, found {}", response.status);
     let coding = response.header("content-encoding");
-    let expected = case.gzip.then(|| "gzip".to_owned());
+    let expected = case.coding.map(str::to_owned);
     ensure!(coding == expected, "expected content-encoding {expected:?}, found {coding:?}");
     ensure!(response.decoded()? == body, "expected the origin's body, found another");
     let kind = response.header("content-type").unwrap_or_default();
