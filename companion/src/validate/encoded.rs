@@ -100,7 +100,10 @@ impl Encoded {
             Finding::fail(seen, format!("GET has Vary: {}", named(&self.answer)))
         } else if codings.is_empty() {
             // Who compresses on the way does not know whether it would be worth it: there is no body.
-            Finding { why: "RFC 9110 §9.3.2 lets it be left out".to_owned(), ..Finding::pass(seen) }
+            let length = head.text("content-length");
+            let is_other = length.is_some() && length != self.answer.text("content-length");
+            let but = if is_other { ", but Content-Length, which is not GET's, should be too" } else { "" };
+            Finding { why: format!("may be left out (RFC 9110 §9.3.2){but}"), ..Finding::pass(seen) }
         } else if codings != self.coding.name() {
             Finding::fail(seen, format!("GET has {}", self.coding.name()))
         } else {
