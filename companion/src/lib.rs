@@ -14,4 +14,5 @@ mod rivals;
 pub mod server;
 mod store;
 mod url;
+mod validate;
 mod waits;
