@@ -4,6 +4,7 @@ mod cache;
 mod logging;
 mod purge;
 mod table;
+mod validate;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
 use purge::Purge;
+use validate::Validate;
 
 /// Exit status of wrong settings, as of a wrong command line.
 const WRONG_SETTINGS: u8 = 2;
@@ -45,6 +47,9 @@ enum Command {
     Cache(Cache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
+    /// Check from outside that a live endpoint keeps what Slipstream promises.
+    #[command(subcommand)]
+    Validate(Validate),
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,7 +102,7 @@ impl Remote {
 /// Does what the command line says; the status to exit with.
 pub fn run() -> ExitCode {
     match execute(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("slipstream: {error:#}");
             if error.is::<ConfigError>() { ExitCode::from(WRONG_SETTINGS) } else { ExitCode::FAILURE }
@@ -105,7 +110,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<()> {
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Config(ConfigCommand::Check(file)) => check(&file),
         Command::Serve(file) => {
@@ -116,7 +121,10 @@ fn execute(command: Command) -> anyhow::Result<()> {
         Command::Purge(purge) => ask(purge.run()),
         Command::Cache(cache) => ask(cache.run()),
         Command::Stats(remote) => ask(stats(remote)),
-    }
+        // What it finds decides on the status.
+        Command::Validate(validate) => return ask(validate.run()),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check(file: &ConfigArgs) -> anyhow::Result<()> {
@@ -137,8 +145,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     Server::bind(config).await?.run(stop).await
 }
 
-/// Runs a request to another companion.
-fn ask(request: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Runs requests to others.
+fn ask<T>(request: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(request)
 }
 

@@ -1,5 +1,7 @@
 //! The companion's settings: what they are, their defaults and their ranges.
 
+mod address;
+mod check;
 mod fields;
 mod load;
 
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use address::Address;
 pub use load::ConfigError;
 
 /// Every setting of the companion. A file or an environment that sets none of them yields the defaults.
@@ -97,11 +100,11 @@ pub struct Embedded {
     pub max_bytes: u64,
 }
 
-/// The store in Redis.
+/// The store in Redis: one server, one that sentinels name, or a cluster. Without any, the embedded store is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Redis {
-    /// The server's name or address; empty: the embedded store is used.
+    /// The server's name or address; empty: there is not just one.
     pub host: String,
     /// The server's port.
     #[serde(deserialize_with = "fields::bounded::<1, 65_535, u16, _>")]
@@ -109,8 +112,26 @@ pub struct Redis {
     /// The number of the database.
     #[serde(deserialize_with = "fields::bounded::<0, 1_000_000, u32, _>")]
     pub db: u32,
+    /// The user that the password is of; empty: the default one.
+    pub username: String,
     /// The password; empty: none.
     pub password: Secret,
+    /// Whether servers, sentinels and nodes are spoken to by TLS.
+    pub tls: bool,
+    /// Who may have signed their certificates (PEM); empty: whom the system trusts.
+    pub tls_ca_file: String,
+    /// The certificate that is shown to them (PEM); empty: none.
+    pub tls_cert_file: String,
+    /// The key of that certificate (PEM).
+    pub tls_key_file: String,
+    /// Who is asked for the master at each new connection.
+    pub sentinels: Vec<Address>,
+    /// The name by which the sentinels know the master.
+    pub sentinel_master: String,
+    /// The sentinels' own password; empty: none.
+    pub sentinel_password: Secret,
+    /// Some nodes of a cluster; they name the others.
+    pub cluster_nodes: Vec<Address>,
     /// The longest a command may take, in milliseconds.
     #[serde(deserialize_with = "fields::bounded::<1, 60_000, u64, _>")]
     pub timeout_ms: u64,
@@ -147,6 +168,12 @@ impl Secret {
     }
 }
 
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.masked(), f)
@@ -156,6 +183,13 @@ impl fmt::Debug for Secret {
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.masked())
+    }
+}
+
+impl Redis {
+    /// Whether there is a Redis to use.
+    pub fn is_used(&self) -> bool {
+        !(self.host.is_empty() && self.sentinels.is_empty() && self.cluster_nodes.is_empty())
     }
 }
 
@@ -218,7 +252,16 @@ impl Default for Redis {
             host: String::new(),
             port: 6379,
             db: 0,
+            username: String::new(),
             password: Secret::default(),
+            tls: false,
+            tls_ca_file: String::new(),
+            tls_cert_file: String::new(),
+            tls_key_file: String::new(),
+            sentinels: Vec::new(),
+            sentinel_master: "mymaster".to_owned(),
+            sentinel_password: Secret::default(),
+            cluster_nodes: Vec::new(),
             timeout_ms: 100,
             key_prefix: "slipstream".to_owned(),
         }

@@ -93,7 +93,14 @@ impl Followers {
         let mut confirmations = self.confirmations.subscribe();
         let mut waiting = self.lease_holders();
         let give_up = Instant::now() + self.lease * PATIENCE_LEASES;
-        let mut ack = InvalidationAck { position, confirmed: 0, expired: 0, met: 0, met_at_least: false };
+        let mut ack = InvalidationAck {
+            position,
+            confirmed: 0,
+            expired: 0,
+            companions: 0,
+            met: 0,
+            met_at_least: false,
+        };
         while let Some(next_expiry) = self.settle(&mut waiting, &mut ack, current()) {
             if Instant::now() >= give_up {
                 tracing::warn!(followers = ?waiting, %position, "followers go on polling and never confirm");
@@ -106,6 +113,22 @@ impl Followers {
             }
         }
         ack
+    }
+
+    /// How far everyone who holds a lease has confirmed the log, which stands at `log`. None while someone has confirmed
+    /// nothing of this epoch yet.
+    pub(crate) fn reach(&self, log: Position) -> Option<Position> {
+        let now = Instant::now();
+        let mut seq = log.seq;
+        for follower in self.known().values().filter(|follower| self.holds_lease(follower, now)) {
+            seq = seq.min(follower.confirmed.filter(|confirmed| confirmed.epoch == log.epoch)?.seq);
+        }
+        Some(Position { seq, ..log })
+    }
+
+    /// Changes whenever a follower has confirmed something new.
+    pub(crate) fn confirmations(&self) -> watch::Receiver<u64> {
+        self.confirmations.subscribe()
     }
 
     fn lease_holders(&self) -> Vec<String> {
@@ -236,6 +259,24 @@ mod tests {
         assert_eq!((ack.confirmed, ack.expired), (1, 0));
         let ack = followers.acknowledge(at(5), || at(5)).await;
         assert_eq!((ack.confirmed, ack.expired), (0, 1), "an epoch that is not the log's confirms nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_reach_is_what_all_who_hold_a_lease_have_confirmed() {
+        let followers = Followers::new(LEASE);
+        assert_eq!(followers.reach(at(7)), Some(at(7)));
+        followers.polled("silent", Some(at(3))).unwrap();
+        tokio::time::advance(LEASE / 2).await;
+        followers.polled("ahead", Some(at(9))).unwrap();
+        assert_eq!(followers.reach(at(7)), Some(at(3)));
+        tokio::time::advance(LEASE / 2).await;
+        assert_eq!(followers.reach(at(7)), Some(at(7)), "no further than the log");
+        for confirmed in [None, Some(Position { epoch: 2, seq: 7 })] {
+            followers.polled("new", confirmed).unwrap();
+            assert_eq!(followers.reach(at(7)), None);
+        }
+        followers.polled("new", Some(at(5))).unwrap();
+        assert_eq!(followers.reach(at(7)), Some(at(5)));
     }
 
     #[tokio::test(start_paused = true)]

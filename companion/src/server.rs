@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::http::{Service, router};
+use crate::mesh;
 use crate::store::Store;
 
 /// A companion that listens and does not serve yet.
@@ -46,7 +47,7 @@ impl Server {
 
         let follower = tokio::spawn({
             let service = Arc::clone(&service);
-            async move { service.store.follow().await }
+            async move { tokio::join!(service.store.follow(), mesh::announce(&service)) }
         });
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use cache_protocol::{LogPage, Summary};
 use invalidation::{Position, Target};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::Config;
@@ -66,6 +67,8 @@ pub(crate) enum NotFound {
     Invalidated,
     /// What is stored cannot be read.
     Damaged,
+    /// The server that would have it does not answer, others do.
+    Away,
 }
 
 impl Lookup {
@@ -82,6 +85,7 @@ impl Lookup {
             Err(NotFound::Absent) => Outcome::Miss,
             Err(NotFound::Invalidated) => Outcome::Invalidated,
             Err(NotFound::Damaged) => Outcome::Damaged,
+            Err(NotFound::Away) => Outcome::Error,
         }
     }
 }
@@ -142,10 +146,10 @@ pub(crate) struct Usage {
 impl Store {
     /// The store that the configuration asks for. Whether it answers shows later; see [`Store::ready`].
     pub(crate) fn open(config: &Config) -> Result<Self, Unavailable> {
-        if config.redis.host.is_empty() {
-            Ok(Self::Embedded(Box::new(EmbeddedStore::new(config))))
-        } else {
+        if config.redis.is_used() {
             RedisStore::open(config).map(|store| Self::Redis(Box::new(store)))
+        } else {
+            Ok(Self::Embedded(Box::new(EmbeddedStore::new(config))))
         }
     }
 
@@ -266,7 +270,7 @@ impl Store {
     pub(crate) fn ready(&self) -> Result<(), Unavailable> {
         match self {
             Self::Embedded(_) => Ok(()),
-            Self::Redis(store) => store.ready(),
+            Self::Redis(store) => store.ready().and_then(|()| store.may_lease(Instant::now())),
         }
     }
 
@@ -296,6 +300,22 @@ impl Store {
         match self {
             Self::Embedded(store) => store.list(selection, limit, cursor).await,
             Self::Redis(store) => store.list(&selection, limit, cursor.as_deref()).await,
+        }
+    }
+
+    /// The store, if other companions may share it.
+    pub(crate) fn shared(&self) -> Option<&RedisStore> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Redis(store) => Some(store),
+        }
+    }
+
+    /// Whether a lease may be given until `end`: other companions must know of this one for so long.
+    pub(crate) fn may_lease(&self, end: Instant) -> Result<(), Unavailable> {
+        match self {
+            Self::Embedded(_) => Ok(()),
+            Self::Redis(store) => store.may_lease(end),
         }
     }
 

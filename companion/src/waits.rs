@@ -153,3 +153,26 @@ impl Drop for Seat<'_> {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn those_who_wait_are_bounded() {
+        let config = Config::default();
+        let (_stop, stopping) = tokio::sync::watch::channel(false);
+        let store = Store::open(&config).unwrap();
+        let service = Arc::new(Service::new(&config, store, stopping).unwrap());
+        let lookup = service.look_up("k").await.unwrap();
+        let sit = || Seat::take(&service, "k", Duration::from_secs(1), &lookup);
+        service.waits.waiting.store(MAX_WAITERS - 1, Ordering::Relaxed);
+        let seat = sit();
+        assert!(seat.is_some() && sit().is_none());
+        drop(seat);
+        assert_eq!(service.waits.count(), MAX_WAITERS - 1);
+        assert!(sit().is_some());
+    }
+}

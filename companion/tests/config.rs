@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use slipstream::config::{Config, ConfigError, LogFormat};
+use slipstream::config::{Address, Config, ConfigError, LogFormat};
 
 fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let directory = tempfile::tempdir().unwrap();
@@ -63,12 +63,15 @@ fn a_wrong_setting_is_named_with_its_value_and_what_would_be_right() {
         ("", &[("SLIPSTREAM_TOKEN", "\u{e9}")], &["token (from SLIPSTREAM_TOKEN)", "visible ASCII"]),
         ("[cache]\nsize = 1", &[], &["cache.size", "unknown field `size`", "`max_entry_bytes`"]),
         ("listen = 'here'", &[], &["listen (from", "\"here\"", "expected an IP address and a port"]),
+        ("listen = '0.0.0.0:8900'", &[], &["token", "expected a token", "0.0.0.0:8900"]),
+        ("listen = '[::]:8900'", &[], &["token", "expected a token"]),
         ("listen = 8900", &[], &["listen (from", "integer `8900`", "expected an IP address and a port"]),
         ("[redis]\nport = 0", &[], &["redis.port", "`0`", "expected a whole number from 1 to 65535"]),
         ("[redis]\nport = 65536", &[], &["redis.port", "`65536`", "from 1 to 65535"]),
         ("[redis]\nport = '6379'", &[], &["redis.port", "string \"6379\"", "from 1 to 65535"]),
         ("[redis]\nkey_prefix = 'a b'", &[], &["redis.key_prefix", "\"a b\"", "1 to 64 visible ASCII"]),
         ("[redis]\nkey_prefix = ''", &[], &["redis.key_prefix", "\"\"", "1 to 64 visible ASCII"]),
+        ("[redis]\nkey_prefix = 'a{b'", &[], &["redis.key_prefix", "\"a{b\"", "without braces"]),
         ("[cache]\nmax_ttl_seconds = -5", &[], &["cache.max_ttl_seconds", "`-5`", "from 1 to"]),
         ("[cache]\nmax_ttl_seconds = 1.5", &[], &["cache.max_ttl_seconds", "`1.5`", "from 1 to"]),
         ("[invalidation]\nlease_ms = 5", &[], &["invalidation.lease_ms", "`5`", "from 10 to 60000"]),
@@ -100,6 +103,55 @@ fn a_wrong_setting_is_named_with_its_value_and_what_would_be_right() {
 }
 
 #[test]
+fn lists_and_switches_come_from_the_environment_too() {
+    let config = load(
+        "",
+        &[
+            ("SLIPSTREAM_REDIS__SENTINELS", "one:26379, [::1]:26380,"),
+            ("SLIPSTREAM_REDIS__SENTINEL_MASTER", "main"),
+            ("SLIPSTREAM_REDIS__SENTINEL_PASSWORD", "4711"),
+            ("SLIPSTREAM_REDIS__TLS", "true"),
+            ("SLIPSTREAM_REDIS__USERNAME", "cache"),
+            ("SLIPSTREAM_REDIS__PASSWORD", "true"),
+        ],
+    );
+    let redis = config.unwrap().redis;
+    assert_eq!(redis.sentinels, [Address::new("one", 26379), Address::new("::1", 26380)]);
+    assert_eq!((redis.sentinel_master.as_str(), redis.sentinel_password.reveal()), ("main", "4711"));
+    assert!(redis.tls && redis.username == "cache" && redis.password.reveal() == "true");
+    let nodes = load("", &[("SLIPSTREAM_REDIS__CLUSTER_NODES", "a:1,b:2")]).unwrap().redis.cluster_nodes;
+    assert_eq!(nodes, [Address::new("a", 1), Address::new("b", 2)]);
+}
+
+#[test]
+fn what_does_not_go_together_is_named_with_the_remedy() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let empty = format!("tls = true\ntls_ca_file = '{}'", file.path().display());
+    for (redis, expected) in [
+        ("host = 'a'\nsentinels = ['b:1']", &["redis.sentinels", "expected redis.host to be empty"][..]),
+        ("host = 'a'\ncluster_nodes = ['b:1']", &["redis.cluster_nodes", "expected redis.host to be empty"]),
+        ("sentinels = ['a:1']\ncluster_nodes = ['b:1']", &["redis.cluster_nodes", "one of the two"]),
+        ("cluster_nodes = ['b:1']\ndb = 1", &["redis.db", "1, expected 0"]),
+        ("cluster_nodes = ['b:1', 'b']", &["redis.cluster_nodes[1]", "\"b\"", "such as redis-1:6379"]),
+        ("sentinels = ['a:1']\nsentinel_master = ''", &["redis.sentinel_master", "expected the name"]),
+        ("username = 'a'", &["redis.username", "without redis.password"]),
+        ("tls = 'yes'", &["redis.tls", "\"yes\"", "expected a boolean"]),
+        ("tls_ca_file = '/ca'", &["redis.tls_ca_file", "expected redis.tls = true"]),
+        ("tls = true\ntls_ca_file = '/ca'", &["redis.tls_ca_file", "cannot read /ca: No such file"]),
+        (&empty, &["redis.tls_ca_file", "expected a file in PEM format"]),
+    ] {
+        let message = load(&format!("[redis]\n{redis}"), &[]).expect_err(redis).to_string();
+        for part in expected {
+            assert!(message.contains(part), "{redis:?}: {message:?} lacks {part:?}");
+        }
+    }
+    let half = format!("[redis]\ntls = true\ntls_cert_file = '{}'", file.path().display());
+    std::fs::write(file.path(), "-----BEGIN CERTIFICATE-----").unwrap();
+    let message = load(&half, &[]).unwrap_err().to_string();
+    assert!(message.contains("redis.tls_cert_file and redis.tls_key_file together"), "{message}");
+}
+
+#[test]
 fn a_missing_file_is_an_error() {
     let error = Config::load_with(Some(Path::new("/nowhere/slipstream.toml")), []).unwrap_err();
     assert!(error.to_string().starts_with("cannot read /nowhere/slipstream.toml: No such file"), "{error}");
@@ -107,9 +159,10 @@ fn a_missing_file_is_an_error() {
 
 #[test]
 fn secrets_are_never_shown() {
-    let config = load("token = 'sesame'\n[redis]\npassword = 'hunter2'", &[]).unwrap();
+    let config =
+        load("token = 'sesame'\n[redis]\npassword = 'hunter2'\nsentinel_password = 'hunter3'", &[]).unwrap();
     let shown = format!("{config:?}{}", toml::to_string(&config).unwrap());
-    assert!(!shown.contains("hunter2") && !shown.contains("sesame") && shown.contains("********"), "{shown}");
+    assert!(!shown.contains("hunter") && !shown.contains("sesame") && shown.contains("********"), "{shown}");
     let refused = load("token = 'open sesame'", &[]).unwrap_err().to_string();
     assert!(!refused.contains("sesame"), "{refused}");
 }

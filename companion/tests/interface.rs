@@ -1,4 +1,4 @@
-//! The HTTP interface behaves alike on both stores.
+//! The HTTP interface behaves alike on all stores.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[macro_use]
@@ -6,13 +6,13 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use cache_protocol::{ErrorBody, names};
+use cache_protocol::{ErrorBody, PollAnswer, names};
 use common::{Companion, entry, within};
 use hyper::Method;
 use invalidation::{Position, Record, Target};
 use tokio::io::AsyncWriteExt;
 
-on_both_stores! {
+on_all_stores! {
     stores_and_finds,
     an_entry_ends_with_its_time_to_live,
     a_purge_hits_what_it_names,
@@ -20,6 +20,7 @@ on_both_stores! {
     a_soft_purge_leaves_what_it_hits_as_stale,
     a_store_of_another_epoch_is_refused,
     followers_read_the_log,
+    a_follower_that_is_not_told_all_gets_no_lease,
     a_purge_waits_for_its_followers,
     a_disconnected_caller_does_not_undo_a_purge,
     bad_requests_are_told_what_is_wrong,
@@ -190,6 +191,21 @@ async fn followers_read_the_log(companion: Companion) {
     let capped = Instant::now();
     companion.poll("f", Some(page.position), 60_000).await;
     assert!(capped.elapsed() < Duration::from_secs(10), "no poll waits longer than a lease");
+}
+
+async fn a_follower_that_is_not_told_all_gets_no_lease(companion: Companion) {
+    let start = companion.poll("f", None, 0).await.position;
+    let tags: Vec<String> = (0..600).map(|number| format!("{number:01000}")).collect();
+    companion.purge(&serde_json::json!({ "tags": tags }).to_string()).await;
+    let (mut after, mut leases) = (start, Vec::new());
+    while after.seq < start.seq + 600 {
+        let path = format!("{}?follower=f&after={after}&wait_ms=0", names::INVALIDATIONS_PATH);
+        let answer: PollAnswer = serde_json::from_slice(companion.get(&path).await.body()).unwrap();
+        assert!(!answer.page.reset && answer.page.position.seq > after.seq);
+        leases.push(answer.lease_ms);
+        after = answer.page.position;
+    }
+    assert_eq!(leases, [0, 0, 1_000]);
 }
 
 async fn a_purge_waits_for_its_followers(companion: Companion) {

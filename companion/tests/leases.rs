@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 const SOON: Duration = Duration::from_secs(5);
 const KEY: &str = "GET shop.example/api/items#gzip";
 
-on_both_stores! {
+on_all_stores! {
     one_leads_and_those_who_wait_get_what_it_stores,
     a_lease_that_runs_out_makes_one_other_lead,
     a_released_lease_makes_one_other_lead_or_lets_all_pass,

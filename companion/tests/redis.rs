@@ -38,7 +38,7 @@ async fn a_flush_begins_a_new_epoch() {
 async fn an_evicted_part_of_the_log_begins_a_new_epoch() {
     let redis = Redis::start(&[]);
     let companion = Companion::on(&redis).await;
-    for part in ["slipstream:epoch", "slipstream:head"] {
+    for part in ["{slipstream}:epoch", "{slipstream}:head"] {
         let stored = companion.fill(KEY, &[]).await;
         companion.purge(r#"{"tags":["unrelated"]}"#).await;
         assert!(companion.has(KEY).await);
@@ -49,12 +49,12 @@ async fn an_evicted_part_of_the_log_begins_a_new_epoch() {
     // So does a head that goes back.
     companion.purge(r#"{"tags":["unrelated"]}"#).await;
     let stored = companion.fill(KEY, &[]).await;
-    redis.command(&["SET", "slipstream:head", "0"]);
+    redis.command(&["SET", "{slipstream}:head", "0"]);
     let (position, found) = companion.lookup(KEY).await;
     assert!(position.epoch != stored.position.epoch && found.is_none());
     // An append begins it too, and is not lost by it.
     let stored = companion.fill(KEY, &["t"]).await;
-    redis.command(&["DEL", "slipstream:epoch"]);
+    redis.command(&["DEL", "{slipstream}:epoch"]);
     let ack = companion.purge(r#"{"tags":["t"]}"#).await;
     assert!(ack.position.epoch != stored.position.epoch);
     assert!(!companion.has(KEY).await);
@@ -68,7 +68,7 @@ async fn an_evicted_stream_is_a_gap() {
     companion.fill(KEY, &["t"]).await;
     let other = companion.fill(OTHER, &[]).await;
     companion.purge(r#"{"tags":["t"]}"#).await;
-    redis.command(&["DEL", "slipstream:log"]);
+    redis.command(&["DEL", "{slipstream}:log"]);
     assert!(!companion.has(KEY).await);
     assert!(companion.has(OTHER).await, "{other:?}");
     let newcomer = Companion::on(&redis).await;
@@ -80,17 +80,26 @@ async fn an_evicted_stream_is_a_gap() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn companions_share_entries_and_purges() {
     let redis = Redis::start(&[]);
-    let (one, two) = (Companion::on(&redis).await, Companion::on(&redis).await);
+    let one = Companion::on(&redis).await;
+    // No purge is to wait long for the follower, which confirms at its next poll only.
+    let two = Companion::start(|config| {
+        redis.configure(config);
+        config.invalidation.lease_ms = 10;
+    })
+    .await;
+    two.wait_ready().await;
     let mut following = two.poll("f", None, 0).await.position;
     for round in 0..20 {
         one.fill(KEY, &["t"]).await;
         assert!(two.has(KEY).await);
         let early = two.lookup(OTHER).await.0;
-        one.purge(r#"{"tags":["t"]}"#).await;
-        // Two has hardly heard of it.
-        if round % 2 == 0 {
-            assert!(!two.has(KEY).await, "round {round}: a purge is seen at the next lookup");
-        }
+        tokio::join!(one.purge(r#"{"tags":["t"]}"#), async {
+            // As soon as it is recorded, two has hardly heard of it.
+            while one.has(KEY).await {}
+            if round % 2 == 0 {
+                assert!(!two.has(KEY).await, "round {round}: a purge is seen at the next lookup");
+            }
+        });
         let late = two.put(OTHER, "60000", entry(OTHER, early, &["t"]).encode()).await;
         assert_eq!(late.status(), 409, "round {round}");
         let page = two.poll("f", Some(following), 900).await;
@@ -184,8 +193,8 @@ async fn a_record_of_a_later_version_hits_everything() {
         let (early, _) = companion.lookup(OTHER).await;
         companion.fill(KEY, &[]).await;
         let next = (early.seq + 1).to_string();
-        redis.command(&["XADD", "slipstream:log", &format!("{next}-0"), "kind", kind, "value", "x"]);
-        redis.command(&["SET", "slipstream:head", &next]);
+        redis.command(&["XADD", "{slipstream}:log", &format!("{next}-0"), "kind", kind, "value", "x"]);
+        redis.command(&["SET", "{slipstream}:head", &next]);
         let late = companion.put(OTHER, "60000", entry(OTHER, early, &[]).encode()).await;
         assert_eq!(late.status(), 409, "{kind}");
         assert!(!companion.has(KEY).await, "{kind}");
@@ -206,7 +215,7 @@ async fn a_trimmed_log_refuses_and_forgets_what_came_before() {
     for number in 0..6 {
         companion.purge(&format!(r#"{{"tags":["{number}"]}}"#)).await;
     }
-    assert_eq!(redis.command(&["XLEN", "slipstream:log"]), Value::Int(5));
+    assert_eq!(redis.command(&["XLEN", "{slipstream}:log"]), Value::Int(5));
     assert!(!companion.has(KEY).await);
     assert_eq!(companion.put(KEY, "60000", stored.encode()).await.status(), 409);
     assert!(companion.poll("f", Some(follower), 0).await.reset);
@@ -302,7 +311,7 @@ async fn an_older_state_brings_nothing_back() {
     companion.stop().await;
     redis.kill();
     redis.resume();
-    let Value::Int(1) = redis.command(&["EXISTS", &format!("slipstream:response:{KEY}")]) else {
+    let Value::Int(1) = redis.command(&["EXISTS", &format!("slipstream:response:{{}}{KEY}")]) else {
         panic!("the snapshot holds the entry")
     };
     let companion = Companion::on(&redis).await;
@@ -343,7 +352,7 @@ async fn what_others_put_into_redis_is_a_miss() {
     let companion = Companion::on(&redis).await;
     let stored = companion.fill(OTHER, &[]).await;
     let of_another_key = stored.encode();
-    let name = format!("slipstream:response:{KEY}");
+    let name = format!("slipstream:response:{{}}{KEY}");
     let client = redis::Client::open(("127.0.0.1", redis.port)).unwrap();
     for foreign in [b"<html>".to_vec(), Vec::new(), of_another_key] {
         let mut connection = client.get_connection().unwrap();
@@ -377,8 +386,11 @@ async fn database_password_and_prefix_are_used() {
     let mut connection = client.get_connection().unwrap();
     let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
     keys.sort();
-    let index = "mine:index:key:GET shop.example/api/items";
-    assert_eq!(keys, ["mine:epoch", "mine:head", index, &format!("mine:response:{KEY}")]);
-    let ttl: i64 = redis::cmd("PTTL").arg(format!("mine:response:{KEY}")).query(&mut connection).unwrap();
+    let response = format!("mine:response:{{}}{KEY}");
+    let index = "mine:index:key:{}GET shop.example/api/items";
+    let reach = keys.pop().unwrap();
+    assert!(reach.starts_with("{mine}:reach:"), "{reach}");
+    assert_eq!(keys, [index, &response, "{mine}:companions", "{mine}:epoch", "{mine}:head"]);
+    let ttl: i64 = redis::cmd("PTTL").arg(response).query(&mut connection).unwrap();
     assert!((50_000..=60_000).contains(&ttl), "{ttl}");
 }

@@ -11,6 +11,7 @@ pub mod http;
 pub mod ports;
 pub mod setup;
 
+mod certificates;
 mod companion;
 mod demo;
 mod envoy;
@@ -24,6 +25,7 @@ mod process;
 mod redis;
 mod tool;
 
+pub use certificates::Certificates;
 pub use companion::{Companion, CompanionOptions};
 pub use demo::Demo;
 pub use envoy::{Envoy, EnvoyOptions, render, validate};
@@ -35,5 +37,5 @@ pub use origin::{Answer, Body, Origin, Question};
 pub use paths::{temp_dir, tools_dir, workspace_root};
 pub use postgres::Postgres;
 pub use process::{Launch, Process, User, wait_until};
-pub use redis::{Redis, RedisOptions};
+pub use redis::{Redis, RedisCluster, RedisOptions, RedisSentinels};
 pub use tool::Tool;

@@ -1,5 +1,11 @@
 //! A throwaway Redis.
 
+mod cluster;
+mod sentinels;
+
+pub use cluster::RedisCluster;
+pub use sentinels::RedisSentinels;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -16,6 +22,8 @@ pub struct RedisOptions {
     pub args: Vec<String>,
     /// Keep an append-only file, so that data survives `stop` and `start_again`.
     pub append_only: bool,
+    /// Speak TLS only, with this folder's `ca.pem`, `cert.pem` and `key.pem`, and ask for a certificate too.
+    pub tls: Option<PathBuf>,
     /// Processors to pin it to, in the notation of `taskset -c`.
     pub cpus: Option<String>,
 }
@@ -75,7 +83,7 @@ impl Redis {
             .args([
                 "--bind",
                 "127.0.0.1",
-                "--port",
+                if self.options.tls.is_some() { "--tls-port" } else { "--port" },
                 &self.port.to_string(),
                 "--save",
                 "",
@@ -84,6 +92,13 @@ impl Redis {
             ])
             .args(["--dir", &self.dir.path().display().to_string()])
             .args(["--appendonly", if self.options.append_only { "yes" } else { "no" }])
+            .args(self.options.tls.iter().flat_map(|folder| {
+                let tls =
+                    |name, file| [format!("--tls-{name}-file"), folder.join(file).display().to_string()];
+                let files = [("ca-cert", "ca.pem"), ("cert", "cert.pem"), ("key", "key.pem")];
+                let files = files.into_iter().flat_map(move |(name, file)| tls(name, file));
+                files.chain(["--port", "0"].map(str::to_owned))
+            }))
             .args(self.options.args.iter().cloned())
             .cpus(self.options.cpus.clone())
             .timeout(Duration::from_secs(10));
@@ -93,11 +108,26 @@ impl Redis {
 
     /// Runs one command by `redis-cli` and returns what it prints.
     pub fn cli(&self, command: &[&str]) -> Result<String> {
-        let output = Command::new(&self.cli)
-            .args(["-e", "-h", "127.0.0.1", "-p", &self.port.to_string()])
-            .args(command)
-            .output()
-            .context("cannot run redis-cli")?;
+        self.cli_at(self.port, command)
+    }
+
+    /// `redis-cli` for a server at this port that speaks as this one does.
+    fn cli_to(&self, port: u16) -> Command {
+        let mut cli = Command::new(&self.cli);
+        cli.args(["-e", "-h", "127.0.0.1", "-p", &port.to_string()]);
+        if let Some(folder) = &self.options.tls {
+            cli.arg("--tls");
+            for (name, file) in [("--cacert", "ca.pem"), ("--cert", "cert.pem"), ("--key", "key.pem")] {
+                cli.arg(name).arg(folder.join(file));
+            }
+        }
+        cli
+    }
+
+    /// Runs one command at another port.
+    pub(crate) fn cli_at(&self, port: u16, command: &[&str]) -> Result<String> {
+        let mut cli = self.cli_to(port);
+        let output = cli.args(command).output().context("cannot run redis-cli")?;
         let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
         if !output.status.success() {
             bail!("{command:?} failed: {text}{}", String::from_utf8_lossy(&output.stderr).trim_end());
@@ -122,6 +152,16 @@ mod tests {
             assert_ne!(redis.pid(), pid);
             assert_eq!(redis.cli(&["GET", "key"]).unwrap(), if append_only { "value" } else { "" });
         }
+    }
+
+    #[test]
+    fn speaks_tls_to_those_with_a_certificate() {
+        let certificates = crate::Certificates::new().unwrap();
+        let tls = Some(certificates.folder().to_owned());
+        let redis = Redis::start(RedisOptions { tls, ..RedisOptions::default() }).unwrap();
+        assert_eq!(redis.cli(&["SET", "key", "value"]).unwrap(), "OK");
+        let other = Redis::start(RedisOptions::default()).unwrap();
+        assert!(other.cli_at(redis.port(), &["PING"]).is_err());
     }
 
     #[test]

@@ -37,6 +37,18 @@ pub fn miss(response: Response) -> Response {
     response
 }
 
+/// The response, which must have come stale from the cache.
+///
+/// # Panics
+/// If it has not, showing it.
+#[track_caller]
+pub fn stale(response: Response) -> Response {
+    let status = response.header("cache-status").unwrap_or_default();
+    let is_told = x_cache(&response) == "STALE" && status.starts_with("slipstream; hit; ttl=-");
+    assert!(is_told, "not stale: {response:?}");
+    response
+}
+
 /// The `detail` of the response's Cache-Status, or nothing.
 pub fn cache_detail(response: &Response) -> String {
     let status = response.header("cache-status").unwrap_or_default();

@@ -7,7 +7,7 @@ mod setup;
 mod wire;
 mod wrk;
 
-pub use assertions::{assert_text, cache_detail, hit, is_hit, is_miss, miss, x_cache};
+pub use assertions::{assert_text, cache_detail, hit, is_hit, is_miss, miss, stale, x_cache};
 pub use metrics::Metrics;
 pub use proxy::Proxy;
 pub use setup::{Setup, route};

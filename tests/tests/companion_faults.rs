@@ -63,7 +63,7 @@ fn a_companion_that_dies_and_comes_back() {
         // Nobody can be told of the write, so nothing may be served from a cache until somebody was.
         let start = Instant::now();
         assert_eq!(proxy.post("/api/items").status, 200);
-        assert!(start.elapsed() < SLACK + Duration::from_millis(1_500), "{:?}", start.elapsed());
+        assert!(start.elapsed() < SLACK + Duration::from_millis(2_000), "{:?}", start.elapsed());
         let expected = (round + 1).to_string();
         for _ in 0..10 {
             let response = proxy.get("/api/items");
@@ -213,7 +213,7 @@ fn a_companion_that_talks_nonsense_is_not_believed() {
         let post = Request::post_json(front.url("/api/items"), &serde_json::json!({}));
         let start = Instant::now();
         assert_text(&client.send(post).unwrap(), 200, "/api/items");
-        assert!(start.elapsed() < SLACK + Duration::from_millis(1_500), "{now}: {:?}", start.elapsed());
+        assert!(start.elapsed() < SLACK + Duration::from_millis(2_000), "{now}: {:?}", start.elapsed());
     }
     assert!(!front.envoy.log().contains("[critical]"), "{}", front.envoy.log());
 }

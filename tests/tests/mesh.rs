@@ -27,6 +27,12 @@ impl Mesh {
         let proxy = Setup::new()
             .workers(2)
             .redis(&redis)
+            // On a busy machine the shipped times would have some give up.
+            .companion_env("SLIPSTREAM_REDIS__TIMEOUT_MS", "10000")
+            .edit(
+                "            max_entry_bytes:",
+                "            collapse_wait_ms: 30000\n                            max_entry_bytes:",
+            )
             .route(route("hot", "{ prefix: /hot }", "{ default_ttl_seconds: 600, tags: [hot] }"))
             .start(move |_| Answer::json(now.load(Ordering::SeqCst).to_string()).delay(delay));
         let other = proxy.another_envoy();
@@ -36,7 +42,7 @@ impl Mesh {
 
     /// The same request at one of the two Envoys, on a connection of the client's.
     fn ask(&self, client: &Client, at: usize, path: &str) -> testbed::Response {
-        let front = if at % 2 == 0 { &self.proxy.front } else { &self.other };
+        let front = if at.is_multiple_of(2) { &self.proxy.front } else { &self.other };
         let request = Request::get(front.url(path)).header("host", self.proxy.authority());
         client.send(request).expect("an answer")
     }

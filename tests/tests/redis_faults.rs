@@ -110,7 +110,8 @@ fn a_redis_too_small_for_the_load_brings_no_old_answer() {
     for number in 0..800_u64 {
         let path = format!("/api/items?page={}", number % 300);
         assert_eq!(version(&proxy, &path), written, "{path}");
-        if number % 50 == 49 {
+        // Seldom, because what a write drops makes room.
+        if number % 200 == 199 {
             assert_eq!(proxy.post("/api/items").status, 200);
             written += 1;
         }

@@ -52,6 +52,8 @@ fn an_origin_that_encodes_itself_is_stored_for_those_who_can_decode() {
     assert_eq!(coding(miss(gzip)).as_deref(), Some("gzip"), "by the filter");
     assert!(miss(proxy.get("/api/items")).header("content-encoding").is_none());
     assert!(hit(proxy.get("/api/items")).header("content-encoding").is_none());
+    let br = proxy.get_with("/api/items", &[("accept-encoding", "br")]);
+    assert_eq!(coding(hit(br)).as_deref(), Some("br"));
 }
 
 #[test]
@@ -88,7 +90,6 @@ fn what_is_personal_is_never_stored() {
                 answer.header("cache-control", "max-age=60").header("cache-control", "PRIVATE")
             }
             "no-cache" => answer.header("cache-control", "no-cache"),
-            "vary" => answer.header("vary", "Accept-Language"),
             "vary-any" => answer.header("vary", "*"),
             "status" => Answer { status: 500, ..answer.header("cache-control", "max-age=60") },
             "partial" => Answer { status: 206, ..answer.header("content-range", "bytes 0-0/9") },
@@ -102,7 +103,6 @@ fn what_is_personal_is_never_stored() {
         ("private", "private"),
         ("private-on-second-line", "private"),
         ("no-cache", "no-cache"),
-        ("vary", "vary"),
         ("vary-any", "vary"),
         ("status", "status"),
         ("partial", "partial"),
@@ -119,11 +119,10 @@ fn what_is_personal_is_never_stored() {
 }
 
 #[test]
-fn parts_and_preconditions_go_past() {
+fn bodies_and_preconditions_go_past() {
     let proxy = Setup::new().start(|_| Answer::json("x"));
     miss(proxy.get("/api/items"));
     for (name, value, detail) in [
-        ("range", "bytes=0-0", "range"),
         ("if-match", "\"a\"", "precondition"),
         ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT", "precondition"),
     ] {
@@ -131,7 +130,7 @@ fn parts_and_preconditions_go_past() {
     }
     let with_body = Request::get(proxy.url("/api/items")).body("a body");
     assert_eq!(cache_detail(&proxy.ask(with_body)), "body");
-    assert_eq!(proxy.origin.total(), 5);
+    assert_eq!(proxy.origin.total(), 4);
 }
 
 #[test]

@@ -61,13 +61,18 @@ impl Purge {
         let ack: InvalidationAck =
             serde_json::from_slice(answer.body()).context("the companion's answer is no acknowledgement")?;
         println!(
-            "purged {}{} {} at {}: {} followers confirmed, {} leases ran out",
+            "purged {}{} {} at {}: {} followers confirmed, {} leases ran out{}",
             if ack.met_at_least { "at least " } else { "" },
             ack.met,
             if ack.met == 1 { "entry" } else { "entries" },
             ack.position,
             ack.confirmed,
-            ack.expired
+            ack.expired,
+            match ack.companions {
+                0 => String::new(),
+                1 => ", 1 other companion confirmed".to_owned(),
+                others => format!(", {others} other companions confirmed"),
+            }
         );
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{LogFormat, LogLevel, Secret};
+use super::{Address, LogFormat, LogLevel, Secret};
 
 /// A whole number from `MIN` to `MAX`.
 pub(super) fn bounded<'de, const MIN: u64, const MAX: u64, T, D>(deserializer: D) -> Result<T, D::Error>
@@ -52,6 +52,14 @@ pub(super) fn socket_address<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     })
 }
 
+/// A server's name or address, and its port.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "a name or address and a port, such as redis-1:6379 or [::1]:6379",
+        parse: Address::parse,
+    })
+}
+
 /// A bearer token (RFC 6750 §2.1), or nothing. The error does not show it.
 pub(super) fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     let token = Secret::deserialize(deserializer)?;
@@ -59,12 +67,13 @@ pub(super) fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret
     if fits { Ok(token) } else { Err(de::Error::custom("expected at most 256 visible ASCII characters")) }
 }
 
-/// What Redis keys start with.
+/// What Redis keys start with. A brace would change which slot of a cluster they lie in.
 pub(super) fn key_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer.deserialize_str(Text {
-        expected: "1 to 64 visible ASCII characters",
+        expected: "1 to 64 visible ASCII characters without braces",
         parse: |text| {
-            let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+            let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');
+            let fits = (1..=64).contains(&text.len()) && text.bytes().all(plain);
             fits.then(|| text.to_owned())
         },
     })

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, check};
 
 /// What the variables of the companion's own start with; the standard ones of Redis stand in [`STANDARD`].
 const PREFIX: &str = "SLIPSTREAM_";
@@ -90,20 +90,8 @@ impl Config {
             set(&mut table, &path, typed(&path, &text));
             config = read(table.clone(), &variable)?;
         }
-        config.check_entry_fits()?;
+        check::check(&config)?;
         Ok(config)
-    }
-
-    fn check_entry_fits(&self) -> Result<(), ConfigError> {
-        let largest = u64::try_from(self.cache.max_entry_bytes).unwrap_or(u64::MAX);
-        if !self.redis.host.is_empty() || largest <= self.embedded.max_bytes {
-            return Ok(());
-        }
-        Err(ConfigError::Field {
-            path: "cache.max_entry_bytes".to_owned(),
-            source: "all sources together".to_owned(),
-            reason: format!("{largest}, expected at most embedded.max_bytes ({})", self.embedded.max_bytes),
-        })
     }
 }
 
@@ -143,17 +131,23 @@ fn path_of(variable: &str) -> Option<String> {
     }
 }
 
-/// A variable's text as the type that the setting's default has.
+/// A variable's text as the type that the setting's default has. Commas part the items of a list.
 fn typed(path: &str, text: &str) -> Value {
     let defaults = Table::try_from(Config::default()).unwrap_or_default();
     let default = match path.split_once('.') {
         Some((section, key)) => defaults.get(section).and_then(|section| section.get(key)),
         None => defaults.get(path),
     };
-    match (default, text.parse()) {
-        (Some(Value::Integer(_)), Ok(number)) => Value::Integer(number),
-        _ => Value::String(text.to_owned()),
-    }
+    let value = match default {
+        Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
+        Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
+        Some(Value::Array(_)) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+        }
+        _ => None,
+    };
+    value.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 fn set(table: &mut Table, path: &str, value: Value) {

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::Service;
 use super::answer::{failure, json, read_body, unavailable};
+use crate::mesh;
 use crate::metrics::Outcome;
 use crate::store::{Purge, Unavailable};
 use crate::url;
@@ -45,10 +46,12 @@ async fn record_and_wait(service: &Service, purge: Purge) -> Result<Invalidation
     service.metrics.invalidate.record(outcome, start.elapsed());
     let position = recorded?;
     purge.targets.iter().for_each(|target| service.metrics.invalidated(target));
-    let (mut ack, met) = tokio::join!(
+    let (mut ack, companions, met) = tokio::join!(
         service.followers.acknowledge(position, || service.store.position()),
+        mesh::acknowledge(service, position),
         service.store.count_met(&purge, position),
     );
+    ack.companions = companions;
     (ack.met, ack.met_at_least) = (met.entries, met.at_least);
     service.metrics.acknowledged(start.elapsed());
     Ok(ack)
@@ -113,16 +116,23 @@ pub(super) async fn poll(
     if after.is_some_and(|after| service.store.never_was_at(after)) {
         service.rivals.met(&follower);
     }
+    // A poll that waits longer than a lease is answered when its lease is over.
+    let lease = service.followers.lease();
+    let wait = Duration::from_millis(wait_ms).min(lease);
+    // Before the log is read, as `mesh` says.
+    if let Err(error) = service.store.may_lease(tokio::time::Instant::now() + lease) {
+        return unavailable(&error);
+    }
+    let known = service.store.position();
     // Before the log is read: an invalidation after this waits for the follower, one before it is in the page.
     if service.followers.polled(&follower, after).is_err() {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "too many followers");
     }
-    // A poll that waits longer than a lease is answered when its lease is over.
-    let lease = service.followers.lease();
-    let wait = Duration::from_millis(wait_ms).min(lease);
     match next_page(&service, after, wait).await {
         Ok(page) => {
-            let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+            // Whoever is not told all of it yet may not serve by what it has been told.
+            let is_all = page.position.epoch != known.epoch || page.position.seq >= known.seq;
+            let lease_ms = if is_all { u64::try_from(lease.as_millis()).unwrap_or(u64::MAX) } else { 0 };
             json(StatusCode::OK, &PollAnswer { lease_ms, page })
         }
         Err(error) => unavailable(&error),

@@ -1,5 +1,6 @@
 //! The store in the companion's own memory.
 
+mod index;
 mod leases;
 mod survey;
 
@@ -18,6 +19,7 @@ use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable, Usage
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
 use crate::random;
+use index::Index;
 use leases::LocalLeases;
 
 /// What an entry takes beside its key, tags and envelope: the cache's own bookkeeping, roughly.
@@ -28,6 +30,7 @@ const ENTRY_BYTES: usize = 256;
 #[derive(Debug)]
 pub(crate) struct EmbeddedStore {
     entries: Cache<Arc<str>, Arc<Kept>>,
+    index: Arc<Index>,
     log: InvalidationLog,
     leases: LocalLeases,
 }
@@ -47,11 +50,15 @@ impl EmbeddedStore {
     /// An empty store in a new epoch.
     pub(super) fn new(config: &Config) -> Self {
         let start = Position { epoch: random::number(), seq: 0 };
+        let index = Arc::new(Index::default());
+        let indexed = Arc::clone(&index);
         Self {
+            index,
             entries: Cache::builder()
                 .max_capacity(config.embedded.max_bytes)
                 .weigher(|key: &Arc<str>, kept: &Arc<Kept>| kept.weight(key))
                 .expire_after(EachItsOwn)
+                .eviction_listener(move |key, kept, _| indexed.remove(&key, &kept.tags))
                 .build(),
             log: InvalidationLog::new(start, config.invalidation.capacity),
             leases: LocalLeases::default(),
@@ -102,10 +109,20 @@ impl EmbeddedStore {
             checksum: summary.checksum,
             envelope,
         };
-        self.entries.insert(summary.key.into(), Arc::new(kept));
+        self.insert(summary.key.into(), Arc::new(kept));
         // Without this the cache would evict in batches of insertions, each of which may be large.
         self.entries.run_pending_tasks();
         Stored::Yes
+    }
+
+    /// Puts an entry in, which takes out of the index what it replaces.
+    fn insert(&self, key: Arc<str>, kept: Arc<Kept>) {
+        self.entries.insert(Arc::clone(&key), Arc::clone(&kept));
+        self.index.add(&key, &kept.tags);
+        // It may have been evicted before the index knew it.
+        if !self.entries.contains_key(&key) {
+            self.index.remove(&key, &kept.tags);
+        }
     }
 
     pub(super) fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
@@ -116,7 +133,8 @@ impl EmbeddedStore {
     pub(super) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
         let reach = Reach::new(purge, recorded);
         let (entries, soft) = (self.entries.clone(), purge.soft);
-        let counting = tokio::task::spawn_blocking(move || survey::count_met(&entries, &reach, soft));
+        let named = self.index.find(&purge.targets);
+        let counting = tokio::task::spawn_blocking(move || survey::count_met(&entries, named, &reach, soft));
         counting.await.unwrap_or(Met { entries: 0, at_least: true })
     }
 
@@ -151,8 +169,8 @@ impl EmbeddedStore {
 
 impl Kept {
     fn weight(&self, key: &str) -> u32 {
-        let tags: usize = self.tags.iter().map(|tag| tag.len() + size_of::<Box<str>>()).sum();
-        u32::try_from(ENTRY_BYTES + key.len() + tags + self.envelope.len()).unwrap_or(u32::MAX)
+        let tags: usize = self.tags.iter().map(|tag| tag.len() + size_of::<Box<str>>() + Index::BYTES).sum();
+        u32::try_from(ENTRY_BYTES + Index::BYTES + key.len() + tags + self.envelope.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -179,6 +197,7 @@ impl Expiry<Arc<str>, Arc<Kept>> for EachItsOwn {
 mod tests {
     use super::*;
     use cache_protocol::Summary;
+    use invalidation::Target;
 
     fn store(store: &EmbeddedStore, key: &str, bytes: usize, ttl: Duration) -> Stored {
         let summary =
@@ -198,6 +217,24 @@ mod tests {
         }
         let usage = small.usage();
         assert!(usage.entries > 50 && usage.bytes > 60_000, "{usage:?}");
+    }
+
+    #[test]
+    fn the_index_ends_with_its_entries() {
+        let mut config = Config::default();
+        config.embedded.max_bytes = 100_000;
+        let small = EmbeddedStore::new(&config);
+        for number in 0..500 {
+            store(&small, &format!("GET a/{number}#gzip"), 900, Duration::from_secs(60));
+        }
+        // A name for each entry that is left, and one for their tag.
+        assert_eq!(small.index.len() as u64, small.usage().entries + 1);
+        let targets = vec![Target::Tag("t".into())];
+        assert_eq!(small.index.find(&targets).unwrap().len() as u64, small.usage().entries);
+        store(&small, "GET a/499#gzip", 900, Duration::from_millis(1));
+        small.entries.invalidate_all();
+        small.entries.run_pending_tasks();
+        assert_eq!(small.index.len(), 0);
     }
 
     #[test]

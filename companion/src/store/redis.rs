@@ -3,27 +3,40 @@
 //! Redis keeps the envelopes, each under its own key with a time to live, and the log: its epoch, its head and a stream
 //! of records. This process keeps a copy of the log to judge by, and compares it with epoch and head at each lookup, in
 //! the same command that reads the entry.
+//!
+//! In a cluster the log is on one node and the entries on all. Then it is two commands at the same time, and an entry is
+//! stored without a script that looks at the log: each lookup judges it by the log anyway. Its indexes, which only count
+//! and remove, follow by themselves.
 
+mod cluster;
+mod companions;
+mod connection;
+mod dial;
+mod discovery;
+mod entries;
 mod keys;
 mod leases;
 mod link;
 mod listing;
 mod purged;
+mod refusal;
 mod scripts;
+mod sentinels;
+mod slots;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use cache_protocol::summary;
-use invalidation::{Position, Record, Verdict, primary_key};
+use invalidation::{Position, Record};
 use tokio::sync::{Mutex, Notify};
 
 use super::reach::{Met, Reach};
-use super::{Found, Lookup, NewEntry, NotFound, Purge, Stored, Unavailable};
+use super::{Purge, Unavailable};
 use crate::config::Config;
 use crate::invalidation_log::InvalidationLog;
 use crate::random;
+use companions::Companions;
+use connection::{Connection, Request};
 use keys::Keys;
 pub(super) use leases::LEASE_POLL;
 use link::{Link, Links};
@@ -42,6 +55,8 @@ pub(crate) struct RedisStore {
     scripts: Scripts,
     capacity: usize,
     log: InvalidationLog,
+    /// What others know of this companion, and it of them.
+    companions: Companions,
     /// Held while the log is caught up with, so that its copy moves in order and only one asks.
     catching_up: Mutex<()>,
     /// Appends that may not have been recorded, and how many of them an epoch begun since has made up for. While they
@@ -56,12 +71,14 @@ impl RedisStore {
     /// A store that is not connected yet; [`follow`](Self::follow) connects it.
     pub(super) fn open(config: &Config) -> Result<Self, Unavailable> {
         let nowhere = Position { epoch: random::number(), seq: 0 };
+        let keys = Keys::new(&config.redis.key_prefix);
         Ok(Self {
-            links: Links::new(&config.redis)?,
-            keys: Keys::new(&config.redis.key_prefix),
+            links: Links::new(&config.redis, &keys.log)?,
+            keys,
             scripts: Scripts::new(),
             capacity: config.invalidation.capacity,
             log: InvalidationLog::new(nowhere, config.invalidation.capacity),
+            companions: Companions::new(config),
             catching_up: Mutex::new(()),
             lost_appends: AtomicU64::new(0),
             made_up_for: AtomicU64::new(0),
@@ -74,7 +91,7 @@ impl RedisStore {
     }
 
     /// Whether Redis is connected, known to hold the log that this process has a copy of, and owed nothing.
-    pub(super) fn ready(&self) -> Result<(), Unavailable> {
+    pub(crate) fn ready(&self) -> Result<(), Unavailable> {
         self.link().map(|_| ())
     }
 
@@ -91,71 +108,6 @@ impl RedisStore {
         self.lost_appends.load(Ordering::SeqCst) != self.made_up_for.load(Ordering::SeqCst)
     }
 
-    pub(super) async fn lookup(&self, key: &str) -> Result<Lookup, Unavailable> {
-        let link = self.link()?;
-        let before = self.log.position();
-        let response = self.keys.response(key);
-        let mut command = redis::cmd("MGET");
-        command.arg(&response).arg(&self.keys.epoch).arg(&self.keys.head);
-        let (envelope, epoch, head): (Option<Vec<u8>>, Option<String>, Option<String>) =
-            self.run(&link, async |connection| command.query_async(connection).await).await?;
-        self.keep_up(&link, before, scripts::position(epoch.as_deref(), head.as_deref())).await?;
-
-        let Some(envelope) = envelope else {
-            return Ok(Lookup { position: self.log.position(), found: Err(NotFound::Absent) });
-        };
-        let (position, why) = match summary(&envelope).ok().filter(|summary| summary.key == key) {
-            Some(summary) => match self.log.judge(summary.key, &summary.tags, summary.position) {
-                (verdict @ (Verdict::Valid | Verdict::Stale), position) => {
-                    let found = Found {
-                        is_stale: verdict == Verdict::Stale,
-                        fresh_until_ms: summary.fresh_until_ms,
-                        checksum: summary.checksum,
-                        envelope: Bytes::from(envelope),
-                    };
-                    return Ok(Lookup { position, found: Ok(found) });
-                }
-                (Verdict::Invalid | Verdict::Unknown, position) => (position, NotFound::Invalidated),
-            },
-            None => (self.log.position(), NotFound::Damaged),
-        };
-        unlink(link, response);
-        Ok(Lookup { position, found: Err(why) })
-    }
-
-    pub(super) async fn store(&self, entry: NewEntry<'_>) -> Result<Stored, Unavailable> {
-        let link = self.link()?;
-        let NewEntry { summary, ttl, envelope } = entry;
-        let (verdict, position) = self.log.judge(summary.key, &summary.tags, summary.position);
-        // What this copy of the log says already, the script need not look up: it reads on from here.
-        let valid_up_to = match verdict {
-            Verdict::Valid => position,
-            Verdict::Unknown => summary.position,
-            Verdict::Invalid | Verdict::Stale => {
-                return Ok(Stored::Refused("an invalidation came in between, or another epoch began"));
-            }
-        };
-        let mut call = self.scripts.store.prepare_invoke();
-        call.key(self.keys.response(summary.key))
-            .key(&self.keys.epoch)
-            .key(&self.keys.head)
-            .key(&self.keys.log)
-            .key(self.keys.index_of_key(primary_key(summary.key)));
-        for tag in &summary.tags {
-            call.key(self.keys.index_of_tag(tag));
-        }
-        call.arg(&envelope[..]).arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
-        call.arg(scripts::epoch_text(valid_up_to.epoch)).arg(valid_up_to.seq);
-        call.arg(summary.key).arg(primary_key(summary.key)).arg(&summary.tags);
-        let outcome: String = self.run(&link, async |connection| call.invoke_async(connection).await).await?;
-        Ok(match outcome.as_str() {
-            "stored" => Stored::Yes,
-            "invalidated" => Stored::Refused("an invalidation came in between"),
-            "trimmed" => Stored::Refused("the log no longer reaches back to its position"),
-            _ => Stored::Refused("another epoch began"),
-        })
-    }
-
     pub(super) async fn invalidate(&self, purge: &Purge) -> Result<Position, Unavailable> {
         let recorded = self.append(purge).await;
         if recorded.is_err() {
@@ -169,7 +121,7 @@ impl RedisStore {
     pub(super) async fn count_met(&self, purge: &Purge, recorded: Position) -> Met {
         let Ok(link) = self.link() else { return Met { entries: 0, at_least: true } };
         let reach = Reach::new(purge, recorded);
-        purged::count(link.connection, &self.keys, &self.scripts, purge, &reach).await
+        purged::count(link, &self.keys, &self.scripts, purge, &reach).await
     }
 
     async fn append(&self, purge: &Purge) -> Result<Position, Unavailable> {
@@ -187,6 +139,15 @@ impl RedisStore {
         })?;
         self.catch_up_with(position).await?;
         Ok(position)
+    }
+
+    /// Where the log stands in Redis; nowhere if a part of it is gone.
+    async fn log_state(&self, link: &Link) -> Result<Option<Position>, Unavailable> {
+        let mut command = redis::cmd("MGET");
+        command.arg(&self.keys.epoch).arg(&self.keys.head);
+        let (epoch, head): (Option<String>, Option<String>) =
+            self.run(link, async |connection| command.query_async(connection).await).await?;
+        Ok(scripts::position(epoch.as_deref(), head.as_deref()))
     }
 
     /// Reads the log up to `position` at least, if Redis has it.
@@ -240,6 +201,7 @@ impl RedisStore {
         let reached = if head.epoch == known.epoch {
             self.log.apply(records.clone())
         } else {
+            self.companions.forgotten();
             self.log.restart(before_first(&records, head), records.clone())
         };
         if reached == Ok(head) {
@@ -256,15 +218,20 @@ impl RedisStore {
 
     /// Keeps Redis connected and the copy of the log up to date; never returns.
     pub(super) async fn follow(&self) {
+        tokio::join!(self.follow_log(), self.links.watch());
+    }
+
+    async fn follow_log(&self) {
         let mut reachable = None;
         loop {
             let tended = self.tend().await;
             match &tended {
                 Ok(()) if reachable != Some(true) => {
-                    tracing::info!(address = %self.links.address(), position = %self.log.position(), "Redis is ready");
+                    let link = self.links.current();
+                    tracing::info!(?link, position = %self.log.position(), "Redis is ready");
                 }
                 Err(error) if reachable != Some(false) => {
-                    tracing::warn!(address = %self.links.address(), reason = %error.reason, "Redis is away");
+                    tracing::warn!(reason = %error.reason, "Redis is away");
                 }
                 _ => {}
             }
@@ -280,12 +247,18 @@ impl RedisStore {
     async fn tend(&self) -> Result<(), Unavailable> {
         if let Ok(link) = self.link() {
             let before = self.log.position();
-            let mut command = redis::cmd("MGET");
-            command.arg(&self.keys.epoch).arg(&self.keys.head);
-            let (epoch, head): (Option<String>, Option<String>) =
-                self.run(&link, async |connection| command.query_async(connection).await).await?;
-            return self.keep_up(&link, before, scripts::position(epoch.as_deref(), head.as_deref())).await;
+            let state = self.log_state(&link).await?;
+            return self.keep_up(&link, before, state).await;
         }
+        let connected = self.connect().await;
+        if let Err(error) = &connected {
+            self.links.publish(Err(error.clone()));
+        }
+        connected
+    }
+
+    /// Makes a new connection and verifies it.
+    async fn connect(&self) -> Result<(), Unavailable> {
         let link = self.links.connect().await?;
         let _turn = self.catching_up.lock().await;
         let lost = self.lost_appends.load(Ordering::SeqCst);
@@ -293,17 +266,31 @@ impl RedisStore {
         self.catch_up(&link, renew).await?;
         self.made_up_for.store(lost, Ordering::SeqCst);
         // Only now others may use it: this server has been asked whether the log survived.
-        self.links.publish(link);
+        self.links.publish(Ok(link));
         Ok(())
     }
 
-    /// Runs a command; one that Redis does not answer ends the connection.
+    /// Runs a command where the log is; one that Redis does not answer ends the connection.
     async fn run<T>(
         &self,
         link: &Link,
-        command: impl AsyncFnOnce(&mut redis::aio::MultiplexedConnection) -> redis::RedisResult<T>,
+        command: impl AsyncFnOnce(&mut Connection) -> redis::RedisResult<T>,
     ) -> Result<T, Unavailable> {
-        let answer = self.links.run(link, command).await;
+        self.noted(link, self.links.run(link, command).await)
+    }
+
+    /// Runs a command where this key is.
+    async fn run_at<T: redis::FromRedisValue + Send>(
+        &self,
+        link: &Link,
+        key: &str,
+        request: &impl Request,
+    ) -> Result<T, Unavailable> {
+        self.noted(link, self.links.run_at(link, key, request).await)
+    }
+
+    /// This answer. If it cost the connection, the next is made at once.
+    fn noted<T>(&self, link: &Link, answer: Result<T, Unavailable>) -> Result<T, Unavailable> {
         if answer.is_err() && self.links.check(link).is_err() {
             self.wake.notify_one();
         }
@@ -311,15 +298,11 @@ impl RedisStore {
     }
 }
 
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Where a log starts whose records are all there is left.
 fn before_first(records: &[Record], head: Position) -> Position {
     records.first().map_or(head, |first| Position { seq: first.seq.saturating_sub(1), ..head })
-}
-
-/// Removes what can never be served again. Nobody waits for it: it costs memory only, and its time to live ends it too.
-fn unlink(link: Link, key: String) {
-    tokio::spawn(async move {
-        let mut connection = link.connection;
-        let _: redis::RedisResult<()> = redis::cmd("UNLINK").arg(key).query_async(&mut connection).await;
-    });
 }

@@ -10,6 +10,9 @@ use crate::http::Service;
 use crate::metrics::LeaseOutcome;
 use crate::store::{Claim, LeaseState, Lookup};
 
+/// How long the place of one that has gone may stay taken.
+const TIDY: Duration = Duration::from_millis(100);
+
 /// Looks after those who wait for a key until there are none.
 pub(super) async fn keep(service: Arc<Service>, key: Arc<str>, stirred: Arc<Notify>) {
     let mut known = None;
@@ -34,7 +37,7 @@ pub(super) async fn keep(service: Arc<Service>, key: Arc<str>, stirred: Arc<Noti
         };
         is_stirred = tokio::select! {
             () = stirred.notified() => true,
-            () = tokio::time::sleep(pause) => false,
+            () = tokio::time::sleep(pause.min(TIDY)) => false,
         };
     }
 }

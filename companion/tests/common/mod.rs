@@ -9,6 +9,7 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,14 +17,18 @@ use cache_protocol::{Entry, InvalidationAck, LogPage, names};
 use hyper::{Method, Response, StatusCode};
 use invalidation::Position;
 use slipstream::client::Client;
-use slipstream::config::Config;
+use slipstream::config::{Address, Config};
 use slipstream::server::Server;
+use testbed::RedisCluster;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// A test on each of the two stores.
+/// Shared by the tests of a file, for it takes seconds to form; each has its own prefix.
+static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start().unwrap());
+
+/// A test on each of the stores.
 #[allow(unused_macros, reason = "each test uses its own share")]
-macro_rules! on_both_stores {
+macro_rules! on_all_stores {
     ($($name:ident),* $(,)?) => {
         mod embedded {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,11 +36,17 @@ macro_rules! on_both_stores {
                 super::$name(super::common::Companion::start(|_| {}).await).await;
             })*
         }
-        mod with_redis {
+        mod one_server {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 let redis = super::common::Redis::start(&[]);
                 super::$name(super::common::Companion::on(&redis).await).await;
+            })*
+        }
+        mod cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::common::Companion::on_the_cluster(stringify!($name)).await).await;
             })*
         }
     };
@@ -71,11 +82,28 @@ impl Companion {
         companion
     }
 
+    /// One whose store is the cluster, as far as its names have this prefix.
+    pub async fn on_the_cluster(prefix: &str) -> Self {
+        let companion = Self::start(|config| {
+            config.redis.cluster_nodes = addresses(&CLUSTER.addresses());
+            config.redis.key_prefix = prefix.to_owned();
+            config.redis.timeout_ms = 2_000;
+        })
+        .await;
+        companion.wait_ready().await;
+        companion
+    }
+
     pub async fn wait_ready(&self) {
         within(Duration::from_secs(5), "the companion is ready", async || {
             self.status("/readyz").await == 200
         })
         .await;
+    }
+
+    /// What `/readyz` says.
+    pub async fn readiness(&self) -> String {
+        String::from_utf8(self.get(names::READY_PATH).await.body().to_vec()).unwrap()
     }
 
     pub async fn stop(mut self) {
@@ -179,6 +207,11 @@ pub async fn within(limit: Duration, what: &str, condition: impl AsyncFn() -> bo
         assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// `127.0.0.1:PORT` of each of these servers, as settings have them.
+pub fn addresses(addresses: &[String]) -> Vec<Address> {
+    addresses.iter().map(|address| Address::parse(address).unwrap()).collect()
 }
 
 /// A Redis server of the test's own; killed when dropped.

@@ -28,8 +28,9 @@ pub(crate) fn lifetime(
         return Some(0);
     }
     if let Some(seconds) = directives.lifetime(response, date) {
-        // What says that it is stale stays so.
-        return Some(if seconds == 0 { 0 } else { seconds.max(lifetimes.min_ttl_seconds) });
+        // What was stale when it came stays so.
+        let is_fresh = seconds > initial_age(response, now);
+        return Some(if is_fresh { seconds.max(lifetimes.min_ttl_seconds) } else { seconds });
     }
     let by_status = lifetimes.defaults.iter().find(|ttl| (ttl.first..=ttl.last).contains(&status));
     if let Some(ttl) = by_status {

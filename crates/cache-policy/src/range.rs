@@ -98,7 +98,7 @@ pub fn multipart<'a>(
     content
 }
 
-/// What part of the representation is stored; none if that is not known, or if it is encoded.
+/// What part of the representation is stored; none if that is not known, or if the whole of it is encoded.
 fn held(status: u16, stored: &(impl Fields + ?Sized), bytes: u64) -> Option<ContentRange> {
     let is_plain =
         list::members(stored, "content-encoding").all(|coding| coding.eq_ignore_ascii_case(b"identity"));

@@ -1,7 +1,7 @@
 //! What a stored response is worth once it is no longer fresh (RFC 9111 §4.2.4, §4.3; RFC 5861).
 
 use http_semantics::{
-    CacheControl, Fields,
+    CacheControl, EntityTag, Fields,
     cache_control::{MaxStale, Scope},
     date,
 };
@@ -106,6 +106,14 @@ pub fn freshened<'a>(
     let directives = Directives::of_response(&fields, policy);
     fields.retain(|(name, _)| !directives.withhold(name));
     fields
+}
+
+/// Whether a 304 is about the stored response that its origin was asked for (RFC 9111 §4.3.4): it has no strong entity tag,
+/// or that of the stored one. Ours may be weak, because its content was compressed on the way here.
+pub fn is_about(stored: &(impl Fields + ?Sized), not_modified: &(impl Fields + ?Sized)) -> bool {
+    let tag = not_modified.first("etag").and_then(EntityTag::parse).filter(|tag| !tag.weak);
+    let stored = stored.first("etag").and_then(EntityTag::parse);
+    tag.is_none_or(|tag| stored.is_some_and(|stored| stored.weak_eq(tag)))
 }
 
 /// Whether the response to a HEAD is about the representation that is stored, so that its fields may update it

@@ -21,8 +21,12 @@ pub(crate) fn names(
     route: &RoutePolicy,
 ) -> Option<Vec<String>> {
     let Vary::Names(mut names) = Vary::parse(response) else { return None };
-    let is_in_key =
-        |name: &str| matches!(name, "accept-encoding" | "x-no-compression") || route.key.has_header(name);
+    if route.key.without_host && names.iter().any(|name| name == "host") {
+        return None;
+    }
+    let is_in_key = |name: &str| {
+        matches!(name, "accept-encoding" | "host" | "x-no-compression") || route.key.has_header(name)
+    };
     names.retain(|name| !is_in_key(name));
     // A coding that not everyone with this key can decode: only those who ask for the very same get it.
     let coding = Coding::of_request(request, &policy.codings);

@@ -57,6 +57,9 @@ pub struct InvalidationAck {
     pub confirmed: u64,
     /// Followers that did not, and whose lease has run out.
     pub expired: u64,
+    /// Other companions whose followers all confirmed it.
+    #[serde(default)]
+    pub companions: u64,
     /// Stored entries that it hit.
     #[serde(default)]
     pub met: u64,
@@ -198,14 +201,23 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_is_written_as_the_interface_says() {
-        let ack =
-            InvalidationAck { position: POSITION, confirmed: 2, expired: 0, met: 3, met_at_least: true };
+        let ack = InvalidationAck {
+            position: POSITION,
+            confirmed: 2,
+            expired: 0,
+            companions: 1,
+            met: 3,
+            met_at_least: true,
+        };
         let text = concat!(
-            r#"{"position":"000000000000feed:9","confirmed":2,"expired":0,"#,
+            r#"{"position":"000000000000feed:9","confirmed":2,"expired":0,"companions":1,"#,
             r#""met":3,"met_at_least":true}"#
         );
         assert_eq!(serde_json::to_string(&ack).unwrap(), text);
         assert_eq!(serde_json::from_str::<InvalidationAck>(text).unwrap(), ack);
+        let of_an_older_companion = r#"{"position":"000000000000feed:9","confirmed":2,"expired":0}"#;
+        let ack = InvalidationAck { companions: 0, met: 0, met_at_least: false, ..ack };
+        assert_eq!(serde_json::from_str::<InvalidationAck>(of_an_older_companion).unwrap(), ack);
     }
 
     #[test]

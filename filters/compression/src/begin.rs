@@ -8,7 +8,7 @@ use crate::plugin::Compression;
 use crate::route::RouteSettings;
 use crate::whole::{Quit, Whole};
 use compression_policy::{
-    Change, Mode, Plan, Request, Response, Skip, Way, decide, not_modified, streamed, vary,
+    Change, Coding, Mode, Plan, Request, Response, Skip, Way, decide, not_modified, streamed, vary,
 };
 use http_semantics::{ContentCoding, Fields};
 use slipstream_host::{HeaderMap, Headers, HostError, Route, now_ms};
@@ -58,6 +58,9 @@ pub fn begin(plugin: &Compression, request: &Headers, end_of_stream: bool) -> Re
         Err(skip) => {
             if status == 304 {
                 apply(&head, &not_modified(&facts, request, &head))?;
+            } else if let (Skip::Head, Coding::Encoded(coding)) = (skip, facts.coding) {
+                // As the answer to GET, but for its length, which only compressing it would tell (RFC 9110 §9.3.2).
+                apply(&head, &streamed(&head, coding))?;
             } else if skip.varies() {
                 apply(&head, vary(&head).as_slice())?;
             }

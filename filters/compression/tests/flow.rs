@@ -111,13 +111,7 @@ fn what_passes_as_it_is() {
     let gzip = [("accept-encoding", "gzip")].as_slice();
     type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a [u8], bool);
     let rows: [Row<'_>; 14] = [
-        (
-            "head",
-            &[(":method", "HEAD"), ("accept-encoding", "gzip")],
-            &[("content-length", "5000")],
-            b"",
-            true,
-        ),
+        ("head", &[(":method", "HEAD")], &[("content-length", "5000")], b"", true),
         ("not_accepted", &[], &[], &big, true),
         ("client_opt_out", &[("accept-encoding", "gzip"), ("x-no-compression", "1")], &[], &big, true),
         ("service_opt_out", gzip, &[("x-no-compression", "1")], &big, false),
@@ -310,4 +304,22 @@ fn a_response_to_no_request_passes() {
     assert_eq!(stream.response_headers(RESPONSE, false), Action::Continue);
     assert_eq!(stream.response_body(&json(5_000), true), Action::Continue);
     assert_eq!(double::response_body(), json(5_000));
+}
+
+#[test]
+fn the_answer_to_head_is_that_to_get_but_for_its_length() {
+    let filter = filter_in(None);
+    let request = [(":method", "HEAD"), (":authority", "a"), ("accept-encoding", "gzip")];
+    let given = [("content-length", "5000"), ("etag", "\"v1\""), ("vary", "origin")];
+    let response = [fields(RESPONSE), fields(&given)].concat();
+    let received = exchange(&filter, &request, response, &[], End::EmptyPiece);
+    for (name, expected) in [
+        ("content-encoding", Some("gzip")),
+        ("content-length", None),
+        ("etag", Some("W/\"v1\"")),
+        ("vary", Some("origin, Accept-Encoding")),
+        ("x-original-size", None),
+    ] {
+        assert_eq!(received.field(name).as_deref(), expected, "{name}");
+    }
 }

@@ -140,7 +140,7 @@ fn default_lookup_timeout_ms() -> u32 {
 }
 
 fn default_invalidation_timeout_ms() -> u32 {
-    1_500
+    2_000
 }
 
 fn default_failures_to_open() -> u32 {

@@ -287,7 +287,7 @@ fn conditions(
 ) -> Result<Vec<Condition>, ConfigError> {
     let written = written.unwrap_or_default().into_iter().enumerate();
     let read = written.map(|(index, condition)| {
-        let wrong = |message: &str| ConfigError::new(format!("{path}[{index}]"), message);
+        let wrong = |message: &'static str| ConfigError::new(format!("{path}[{index}]"), message);
         let Written { header, cookie, query, response_header, value } = condition;
         let mut parts = [
             header.map(Part::Header),
@@ -301,11 +301,21 @@ fn conditions(
             (Some(Part::ResponseHeader(_)), None) if !of_responses_too => {
                 Err(wrong("a request has no response_header: expected header, cookie or query"))
             }
-            (Some(part), None) => Ok(Condition { part, value }),
+            (Some(part), None) => check_name(&part).map(|()| Condition { part, value }).map_err(wrong),
             _ => Err(wrong("expected exactly one of header, cookie, query and response_header")),
         }
     });
     read.collect()
+}
+
+/// What has no name that a field, a cookie or a parameter can have would never be found.
+fn check_name(part: &Part) -> Result<(), &'static str> {
+    match part {
+        Part::Header(name) | Part::ResponseHeader(name) => check_field_names("", std::slice::from_ref(name))
+            .map_err(|_| "expected the name of a header field"),
+        Part::Cookie(name) | Part::Query(name) if name.is_empty() => Err("expected a name"),
+        Part::Cookie(_) | Part::Query(_) => Ok(()),
+    }
 }
 
 #[cfg(test)]

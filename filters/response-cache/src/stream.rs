@@ -1,10 +1,13 @@
 //! A request's way through the cache.
 
+mod answer;
 mod asked;
+mod found;
 mod keep;
 mod lead;
 mod refresh;
 mod seek;
+mod storable;
 mod validate;
 mod wait;
 
@@ -108,10 +111,10 @@ struct Collected {
     lead: Option<Lead>,
 }
 
-/// Why a request bypasses the cache, beside `cache-policy`'s reasons: no invalidation could name its key, and the
-/// companion would refuse it.
 /// In how many other places parts are looked for at most: each may cost a question to the companion.
 const MAX_ELSEWHERE: usize = 2;
+/// Why a request bypasses the cache, beside `cache-policy`'s reasons: no invalidation could name its key, and the
+/// companion would refuse it.
 const LONG_KEY: &str = "long-key";
 
 impl CacheStream {

@@ -1,6 +1,6 @@
 //! Looking through all that is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,22 +11,29 @@ use super::super::listing::Selection;
 use super::super::reach::{Met, Reach};
 use super::Kept;
 
-/// Counts what a purge hit, within [`COUNTING`], and removes it if it was a hard one.
-pub(super) fn count_met(entries: &Cache<Arc<str>, Arc<Kept>>, reach: &Reach, soft: bool) -> Met {
+/// Counts what a purge hit of the entries `named`, or of all, within [`COUNTING`], and removes it if it was a hard one.
+pub(super) fn count_met(
+    entries: &Cache<Arc<str>, Arc<Kept>>,
+    named: Option<HashSet<Arc<str>>>,
+    reach: &Reach,
+    soft: bool,
+) -> Met {
     let end = Instant::now() + COUNTING;
     let mut met = Met::default();
-    for (key, kept) in entries {
-        if Instant::now() >= end {
-            met.at_least = true;
-            break;
-        }
-        if reach.is_later_than(kept.position) && reach.names(&key, &kept.tags) {
+    let mut meet = |key: &Arc<str>, kept: &Kept| {
+        if reach.is_later_than(kept.position) && reach.names(key, &kept.tags) {
             met.entries += 1;
             if !soft {
-                entries.invalidate(&*key);
+                entries.invalidate(key);
             }
         }
-    }
+        Instant::now() < end
+    };
+    let is_complete = match named {
+        Some(named) => named.iter().all(|key| entries.get(key).is_none_or(|kept| meet(key, &kept))),
+        None => entries.iter().all(|(key, kept)| meet(&key, &kept)),
+    };
+    met.at_least = !is_complete;
     met
 }
 

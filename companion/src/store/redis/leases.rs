@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Claim, LeaseId, LeaseState, Unavailable};
-use super::RedisStore;
+use super::{RedisStore, milliseconds};
 
 /// How often whoever waits looks whether a lease has changed.
 pub(crate) const LEASE_POLL: Duration = Duration::from_millis(10);
@@ -12,9 +12,10 @@ impl RedisStore {
     pub(in super::super) async fn claim(&self, key: &str, lease: Duration) -> Result<Claim, Unavailable> {
         let link = self.link()?;
         let id = LeaseId::fresh();
-        let mut call = self.scripts.claim.prepare_invoke();
-        call.key(self.keys.lease(key)).arg(id.to_string()).arg(milliseconds(lease));
-        let holder: String = self.run(&link, async |connection| call.invoke_async(connection).await).await?;
+        let name = self.keys.lease(key);
+        let mut call = self.scripts.claim.key(&name);
+        call.arg(id.to_string()).arg(milliseconds(lease));
+        let holder: String = self.run_at(&link, &name, &call).await?;
         Ok(match state(Some(&holder)) {
             LeaseState::Held(holder) if holder == id => Claim::Lead(id),
             LeaseState::Pass => Claim::Pass,
@@ -29,16 +30,16 @@ impl RedisStore {
         pass: Option<Duration>,
     ) -> Result<(), Unavailable> {
         let link = self.link()?;
-        let mut call = self.scripts.release.prepare_invoke();
-        call.key(self.keys.lease(key)).arg(lease.to_string()).arg(pass.map_or(0, milliseconds));
-        self.run(&link, async |connection| call.invoke_async::<()>(connection).await).await
+        let name = self.keys.lease(key);
+        let mut call = self.scripts.release.key(&name);
+        call.arg(lease.to_string()).arg(pass.map_or(0, milliseconds));
+        self.run_at(&link, &name, &call).await
     }
 
     pub(in super::super) async fn lease(&self, key: &str) -> Result<LeaseState, Unavailable> {
         let link = self.link()?;
-        let command = redis::Cmd::get(self.keys.lease(key));
-        let holder: Option<String> =
-            self.run(&link, async |connection| command.query_async(connection).await).await?;
+        let name = self.keys.lease(key);
+        let holder: Option<String> = self.run_at(&link, &name, &redis::Cmd::get(&name)).await?;
         Ok(state(holder.as_deref()))
     }
 }
@@ -49,8 +50,4 @@ fn state(value: Option<&str>) -> LeaseState {
         None => LeaseState::Free,
         Some(value) => LeaseId::read(value).map_or(LeaseState::Pass, LeaseState::Held),
     }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@ use invalidation::{Position, Record, Target};
 use redis::Script;
 
 /// The scripts that Redis runs in one piece.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Scripts {
     /// Appends records to the log.
     pub(super) append: Script,
@@ -12,8 +12,14 @@ pub(super) struct Scripts {
     pub(super) catch_up: Script,
     /// Stores an entry unless the log says no.
     pub(super) store: Script,
-    /// Removes entries from before a position.
+    /// Adds an entry to an index.
+    pub(super) index: Script,
+    /// Takes entries out of an index.
+    pub(super) drop_from_index: Script,
+    /// Removes an entry if it is from before a position.
     pub(super) unlink: Script,
+    /// Tells other companions of this one.
+    pub(super) announce: Script,
     /// Takes a lease.
     pub(super) claim: Script,
     /// Releases a lease.
@@ -30,7 +36,10 @@ impl Scripts {
                 include_str!("index.lua"),
                 include_str!("store.lua")
             )),
+            index: Script::new(concat!(include_str!("index.lua"), include_str!("add.lua"))),
+            drop_from_index: Script::new(include_str!("drop.lua")),
             unlink: Script::new(include_str!("unlink.lua")),
+            announce: Script::new(include_str!("announce.lua")),
             claim: Script::new(include_str!("claim.lua")),
             release: Script::new(include_str!("release.lua")),
         }

@@ -1,8 +1,14 @@
 //! Primary and full keys, and what goes into them.
 
 use cache_policy::key::{self, Coding};
+use compression_policy::Codings;
+use http_semantics::ContentCoding;
 
 use crate::{Lines, test};
+
+mod query;
+mod request;
+mod template;
 
 #[test]
 fn primary_keys() {
@@ -46,41 +52,24 @@ fn primary_keys() {
 }
 
 #[test]
-fn full_keys() {
-    let table: &[(&str, &[&str], Lines, &str)] = &[
-        ("no fields in the key", &[], &[("x-tenant", "a")], "GET a/#gzip:r"),
-        ("one", &["x-tenant"], &[("X-Tenant", "b")], "GET a/#gzip:r;x-tenant=b"),
-        ("names in lower case", &["X-Tenant"], &[("x-tenant", "B")], "GET a/#gzip:r;x-tenant=B"),
-        ("in the route's order", &["b", "a"], &[("a", "1"), ("b", "2")], "GET a/#gzip:r;b=2;a=1"),
-        ("absent", &["a", "b"], &[("b", "2")], "GET a/#gzip:r;a;b=2"),
-        ("empty is not absent", &["a", "b"], &[("a", ""), ("b", "2")], "GET a/#gzip:r;a=;b=2"),
-        ("every line counts", &["a"], &[("a", "1"), ("a", "2")], "GET a/#gzip:r;a=1;a=2"),
-        ("lines are not a list", &["a"], &[("a", "1,2")], "GET a/#gzip:r;a=1,2"),
-        ("no value forges a part", &["a"], &[("a", "1;b=2#%")], "GET a/#gzip:r;a=1%3Bb%3D2%23%25"),
-        ("bytes outside visible ASCII", &["a"], &[("a", "\u{e9} \t")], "GET a/#gzip:r;a=%C3%A9%20%09"),
-    ];
-    for (case, names, request, expected) in table {
-        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        let key = key::full("GET a/", Coding::Gzip, "r", &names, *request);
-        assert_eq!(key, *expected, "{case}");
-        assert_eq!(invalidation::primary_key(&key), "GET a/", "{case}");
-    }
-    for (route, expected) in
-        [("", "GET a/#gzip:;a"), ("r;a=1", "GET a/#gzip:r%3Ba%3D1;a"), ("r s", "GET a/#gzip:r%20s;a")]
-    {
-        let key = key::full("GET a/", Coding::Gzip, route, &["a".to_string()], &[("b", "")]);
-        assert_eq!(key, expected, "route {route:?}");
-    }
-    assert_eq!(invalidation::primary_key("GET a/"), "GET a/", "a primary key is its own");
-}
-
-#[test]
 fn codings() {
     let table: &[(&str, Lines, Coding, &str)] = &[
         ("no field", &[], Coding::Identity, "identity"),
-        ("gzip", &[("Accept-Encoding", "gzip, br")], Coding::Gzip, "gzip"),
+        ("gzip", &[("Accept-Encoding", "gzip, br")], Coding::Encoded(ContentCoding::Gzip), "gzip"),
+        (
+            "the one that is preferred here",
+            &[("accept-encoding", "gzip, br, zstd")],
+            { Coding::Encoded(ContentCoding::Zstd) },
+            "zstd",
+        ),
+        (
+            "the one that the client prefers",
+            &[("accept-encoding", "gzip;q=0.1, br, zstd;q=0.9")],
+            { Coding::Encoded(ContentCoding::Br) },
+            "br",
+        ),
         ("gzip refused", &[("accept-encoding", "gzip;q=0")], Coding::Identity, "identity"),
-        ("no gzip", &[("accept-encoding", "br, zstd")], Coding::Identity, "identity"),
+        ("another", &[("accept-encoding", "lzma")], Coding::Identity, "identity"),
         (
             "opted out",
             &[("accept-encoding", "gzip"), ("X-No-Compression", "")],
@@ -89,7 +78,7 @@ fn codings() {
         ),
     ];
     for (case, request, expected, word) in table {
-        let coding = Coding::of_request(*request);
+        let coding = Coding::of_request(*request, &Codings::default());
         assert_eq!((coding, coding.as_str()), (*expected, *word), "{case}");
     }
 }

@@ -7,9 +7,7 @@ use cache_policy::{
 
 use crate::{Lines, test};
 
-fn enabled() -> RoutePolicy {
-    RoutePolicy { enabled: true, ..RoutePolicy::default() }
-}
+mod routes;
 
 #[test]
 fn bypasses() {
@@ -26,7 +24,7 @@ fn bypasses() {
         ("RFC 9110 §7.8", "GET", &[("Upgrade", "websocket"), ("Connection", "Upgrade")], Some(Why::Upgrade)),
         ("RFC 9110 §9.3.1: content", "GET", &[("content-length", "1")], Some(Why::Body)),
         ("RFC 9110 §9.3.1: content", "GET", &[("transfer-encoding", "chunked")], Some(Why::Body)),
-        ("RFC 9110 §14.2", "GET", &[("range", "bytes=0-1")], Some(Why::Range)),
+        ("RFC 9110 §14.2: ours to answer", "GET", &[("range", "bytes=0-1"), ("if-range", "\"a\"")], None),
         ("RFC 9111 §4.3.2", "GET", &[("if-match", "\"a\"")], Some(Why::Precondition)),
         ("RFC 9111 §4.3.2", "GET", &[("if-unmodified-since", "x")], Some(Why::Precondition)),
         ("RFC 9111 §4.3.2: ours to judge", "GET", &[("if-none-match", "\"a\"")], None),
@@ -36,7 +34,7 @@ fn bypasses() {
         ("RFC 9111 §5.2.1.5", "GET", &[("cache-control", "no-store")], Some(Why::NoStore)),
     ];
     for (case, method, request, expected) in table {
-        let decision = decide(method.as_bytes(), *request, &Policy::default(), &enabled());
+        let decision = decide(method.as_bytes(), *request, &Policy::default(), &RoutePolicy::cautious());
         let reason = if let RequestDecision::Bypass(reason) = &decision { Some(*reason) } else { None };
         assert_eq!(reason, *expected, "{case}: {decision:?}");
         assert!(expected.is_some() || matches!(decision, RequestDecision::Lookup(_)), "{case}: {decision:?}");
@@ -47,8 +45,11 @@ fn bypasses() {
 
 #[test]
 fn reasons_are_stable_words() {
-    use BypassReason::*;
-    let reasons = [Disabled, Method, Target, Grpc, Upgrade, Body, Range, Precondition, Credentials, NoStore];
+    use BypassReason::{
+        Body, Condition, Credentials, Disabled, Grpc, Method, NoStore, Precondition, Target, Upgrade,
+    };
+    let reasons =
+        [Disabled, Method, Target, Grpc, Upgrade, Body, Precondition, Credentials, Condition, NoStore];
     assert_eq!(
         reasons.map(BypassReason::as_str),
         [
@@ -58,9 +59,9 @@ fn reasons_are_stable_words() {
             "grpc",
             "upgrade",
             "body",
-            "range",
             "precondition",
             "credentials",
+            "condition",
             "no-store",
         ]
     );
@@ -71,7 +72,7 @@ fn invalidations() {
     let policy = Policy::default();
     let credentials = [("authorization", "Bearer a"), ("cache-control", "no-store"), ("content-length", "9")];
     for method in ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "get", ""] {
-        let decision = decide(method.as_bytes(), &credentials, &policy, &enabled());
+        let decision = decide(method.as_bytes(), &credentials, &policy, &RoutePolicy::cautious());
         assert_eq!(decision, RequestDecision::Invalidate, "RFC 9111 §4.4 {method}");
     }
     let writes_only = RoutePolicy { invalidates: vec!["items".into()], ..RoutePolicy::default() };
@@ -87,47 +88,56 @@ fn invalidations() {
 
 #[test]
 fn lookups() {
-    // (store_allowed, may_use_stored, only_if_cached, head)
-    let table: &[(&str, &str, Lines, [bool; 4])] = &[
-        ("plain", "GET", &[], [true, true, false, false]),
+    // (store_allowed, may_use_stored, range, only_if_cached, head)
+    let table: &[(&str, &str, Lines, [bool; 5])] = &[
+        ("plain", "GET", &[], [true, true, false, false, false]),
         (
             "RFC 9111 §4: GET's response answers HEAD, not the other way",
             "HEAD",
             &[],
-            [false, true, false, true],
+            [false, true, false, false, true],
         ),
-        ("§5.2.1.4", "GET", &[("cache-control", "no-cache")], [true, false, false, false]),
-        ("§5.2.1.1", "GET", &[("cache-control", "max-age=0")], [true, false, false, false]),
-        ("§5.2.1.1", "GET", &[("cache-control", "max-age=1")], [true, true, false, false]),
-        ("§5.4", "GET", &[("Pragma", "x, No-Cache")], [true, false, false, false]),
+        ("§5.2.1.4", "GET", &[("cache-control", "no-cache")], [true, false, false, false, false]),
+        ("§5.2.1.1", "GET", &[("cache-control", "max-age=0")], [true, false, false, false, false]),
+        ("§5.2.1.1", "GET", &[("cache-control", "max-age=1")], [true, true, false, false, false]),
+        (
+            "§5.2.1.1 not a number",
+            "GET",
+            &[("cache-control", "max-age =1")],
+            [true, false, false, false, false],
+        ),
+        ("§5.4", "GET", &[("Pragma", "x, No-Cache")], [true, false, false, false, false]),
+        ("§5.4 another word", "GET", &[("pragma", "no-caches")], [true, true, false, false, false]),
         (
             "§5.4 Pragma beside Cache-Control",
             "GET",
             &[("pragma", "no-cache"), ("cache-control", "max-age=1")],
-            [true, true, false, false],
+            [true, true, false, false, false],
         ),
-        ("§5.2.1.7", "GET", &[("cache-control", "only-if-cached")], [true, true, true, false]),
+        ("§5.4 beside an empty one", "GET", &[("pragma", "no-cache"), ("cache-control", "")], {
+            [true, true, false, false, false]
+        }),
+        ("§5.2.1.7", "GET", &[("cache-control", "only-if-cached")], [true, true, false, true, false]),
+        ("RFC 9110 §14.2", "GET", &[("Range", "bytes=0-1")], [true, true, true, false, false]),
+        ("RFC 9110 §14.2 only GET has ranges", "HEAD", &[("range", "bytes=0-1")], {
+            [false, true, false, false, true]
+        }),
+        ("RFC 9213 §2.2 not in requests", "GET", &[("cdn-cache-control", "no-store, no-cache")], {
+            [true, true, false, false, false]
+        }),
+        (
+            "RFC 8246 not in requests",
+            "GET",
+            &[("cache-control", "immutable")],
+            [true, true, false, false, false],
+        ),
     ];
     for (case, method, request, expected) in table {
-        let decision = decide(method.as_bytes(), *request, &Policy::default(), &enabled());
-        let RequestDecision::Lookup(lookup) = decision else { panic!("{case}: {decision:?}") };
-        let Lookup { store_allowed, may_use_stored, only_if_cached, head, .. } = lookup;
-        assert_eq!([store_allowed, may_use_stored, only_if_cached, head], *expected, "{case}");
+        for route in [RoutePolicy::cautious(), RoutePolicy::rfc9111()] {
+            let decision = decide(method.as_bytes(), *request, &Policy::default(), &route);
+            let RequestDecision::Lookup(lookup) = decision else { panic!("{case}: {decision:?}") };
+            let Lookup { store_allowed, may_use_stored, range, only_if_cached, head, .. } = lookup;
+            assert_eq!([store_allowed, may_use_stored, range, only_if_cached, head], *expected, "{case}");
+        }
     }
-}
-
-#[test]
-fn credentials_in_the_key() {
-    let both: Lines = &[("authorization", "a"), ("cookie", "b")];
-    let policy = Policy::default();
-    let in_key = |names: &[&str]| RoutePolicy {
-        key_headers: names.iter().map(ToString::to_string).collect(),
-        ..enabled()
-    };
-    let is_lookup =
-        |policy, route| matches!(decide(b"GET", both, policy, &route), RequestDecision::Lookup(_));
-    assert!(!is_lookup(&policy, in_key(&["authorization"])), "one of two");
-    assert!(is_lookup(&policy, in_key(&["Authorization", "cookie"])), "both");
-    let none = Policy { credential_headers: Vec::new(), ..policy };
-    assert!(is_lookup(&none, in_key(&[])), "the operator counts nothing as credentials");
 }

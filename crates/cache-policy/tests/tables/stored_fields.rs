@@ -1,8 +1,14 @@
 //! Which fields are stored (RFC 9111 §3.1).
 
-use cache_policy::store::stored_fields;
+use cache_policy::{Policy, RoutePolicy, store::stored_fields};
 
 use crate::{Lines, test};
+
+fn kept(response: Lines, route: &RoutePolicy) -> Vec<&'static str> {
+    let policy = Policy::default();
+    let fields = stored_fields(response, &policy, route);
+    fields.map(|(name, _)| std::str::from_utf8(name).unwrap()).collect()
+}
 
 #[test]
 fn kept_and_left_out() {
@@ -46,7 +52,6 @@ fn kept_and_left_out() {
             &[],
         ),
         ("Envoy's own", &[(":status", "200"), ("X-Envoy-Upstream-Service-Time", "1")], &[]),
-        ("doubly sure", &[("Set-Cookie", "a=b")], &[]),
         (
             "no prefix of a name",
             &[("agent", ""), ("x-cached", ""), ("x-envoy", ""), ("proxy", ""), ("tea", "")],
@@ -54,10 +59,48 @@ fn kept_and_left_out() {
         ),
     ];
     for (case, response, expected) in table {
-        let kept: Vec<_> = stored_fields(*response).map(|(name, _)| String::from_utf8_lossy(name)).collect();
-        assert_eq!(kept, *expected, "{case}");
+        for route in [RoutePolicy::cautious(), RoutePolicy::rfc9111()] {
+            assert_eq!(kept(response, &route), *expected, "{case}");
+        }
     }
     let repeated: Lines = &[("link", "a"), ("x", "c"), ("link", "b")];
-    let kept: Vec<_> = stored_fields(repeated).map(|(_, value)| value).collect();
-    assert_eq!(kept, [b"a", b"c", b"b"], "§5.3 order is kept");
+    let route = RoutePolicy::rfc9111();
+    let values: Vec<_> =
+        stored_fields(repeated, &Policy::default(), &route).map(|(_, value)| value).collect();
+    assert_eq!(values, [b"a", b"c", b"b"], "RFC 9110 §5.3 order is kept");
+}
+
+#[test]
+fn fields_that_directives_name() {
+    const FIELDS: Lines = &[("X-A", "1"), ("x-b", "1")];
+    let table: &[(&str, Lines, &[&str])] = &[
+        ("§5.2.2.4 no-cache", &[("cache-control", "no-cache=\"x-a\"")], &["X-A"]),
+        ("§5.2.2.7 private", &[("cache-control", "private=\"X-A, x-c\"")], &["X-A"]),
+        ("both", &[("cache-control", "private=\"x-b\", no-cache=X-a")], &["X-A", "x-b"]),
+        ("neither names any", &[("cache-control", "max-age=1")], &[]),
+        ("RFC 9213 §2.2 targeted", &[("cdn-cache-control", "no-cache=\"x-a\"")], &["X-A"]),
+        (
+            "RFC 9213 §2.2 not beside a targeted one",
+            &[("cache-control", "private=\"x-a\""), ("cdn-cache-control", "max-age=1")],
+            &[],
+        ),
+    ];
+    for (case, directives, left_out) in table {
+        let response = [FIELDS, directives].concat();
+        let route = RoutePolicy::rfc9111();
+        let kept: Vec<_> =
+            stored_fields(&response, &Policy::default(), &route).map(|(name, _)| name).collect();
+        let all = response.iter().map(|(name, _)| *name);
+        let expected: Vec<_> = all.filter(|name| !left_out.contains(name)).map(str::as_bytes).collect();
+        assert_eq!(kept, expected, "{case}");
+    }
+}
+
+#[test]
+fn cookies() {
+    const RESPONSE: Lines = &[("Set-Cookie", "a=1"), ("set-cookie", "b=2"), ("x", "")];
+    assert_eq!(kept(RESPONSE, &RoutePolicy::cautious()), ["x"], "doubly sure");
+    assert_eq!(kept(RESPONSE, &RoutePolicy::rfc9111()), ["Set-Cookie", "set-cookie", "x"], "§7.3");
+    const NAMED: Lines = &[("set-cookie", "a=1"), ("cache-control", "private=\"Set-Cookie\"")];
+    assert_eq!(kept(NAMED, &RoutePolicy::rfc9111()), ["cache-control"], "§5.2.2.7 private for one client");
 }

@@ -208,6 +208,18 @@ fn a_mistake_is_named_with_its_path() {
             "bypass_when[0]",
             "a request has no response_header",
         ),
+        (
+            json!({"bypass_when": [{"header": "x y"}]}),
+            "bypass_when[0]",
+            "expected the name of a header field",
+        ),
+        (
+            json!({"no_store_when": [{"response_header": ""}]}),
+            "no_store_when[0]",
+            "the name of a header field",
+        ),
+        (json!({"bypass_when": [{"query": "a"}, {"cookie": ""}]}), "bypass_when[1]", "expected a name"),
+        (json!({"bypass_when": [{"query": ""}]}), "bypass_when[0]", "expected a name"),
         (json!({"bypass_when": [{"method": "GET"}]}), "bypass_when[0].method", "unknown field `method`"),
     ];
     for (settings, path, message) in cases {

@@ -7,6 +7,7 @@ use crate::question::Question;
 use crate::stored::Stored;
 use crate::variants::Variants;
 use cache_policy::Policy;
+use cache_policy::cache_status::Forward;
 use cache_policy::reuse::{self, Reuse, Times};
 use cache_policy::stale::Windows;
 use http_semantics::Fields;
@@ -22,8 +23,8 @@ pub(super) struct Asked {
     pub(super) variant: Option<Variant>,
     /// Set if it is no client's, but a refresh.
     pub(super) refreshing: Option<Refreshing>,
-    /// What L1 has for it, and will not do as it is.
-    pub(super) held: Option<Rc<Stored>>,
+    /// What L1 has for it, and why that will not do as it is.
+    pub(super) held: Option<(Rc<Stored>, Forward)>,
     /// Its own question, while it is looked for elsewhere.
     own: Option<Rc<Question>>,
 }

@@ -1,25 +1,14 @@
 //! Looking for a stored response, in both levels.
 
 use super::asked::{Asked, Worth};
+use super::lead::Lead;
 use super::{CacheStream, Fetch, Looking, Missed, State};
-use crate::companion::{self, Ask, Fetching, Found};
-use crate::flights::{Landed, Turn};
+use crate::companion::Ask;
+use crate::flights::Turn;
 use crate::measures::{Lookup as Outcome, StaleReason};
-use crate::stored::{Answer, Stored, times_of};
-use crate::stream::lead::Lead;
 use crate::variants::Variants;
-use cache_policy::cache_status::{CacheStatus, Forward};
-use cache_policy::conditional;
-use cache_policy::range::{self, Parts};
-use http_semantics::Fields;
-use invalidation::Verdict;
-use slipstream_host::{
-    Action, CalloutError, CalloutResponse, HeaderBlock, HostError, now_ms, now_ns, send_local_reply,
-};
-use std::rc::Rc;
-
-const DETAILS: &str = "slipstream_cache_hit";
-const STALE_DETAILS: &str = "slipstream_cache_stale";
+use cache_policy::cache_status::Forward;
+use slipstream_host::{Action, HeaderBlock, HostError, now_ns, send_local_reply};
 
 impl CacheStream {
     /// Looks in L1, and asks the companion if there is nothing.
@@ -28,10 +17,10 @@ impl CacheStream {
             return Action::Pause;
         }
         if !asked.question.may_share_a_fetch() || asked.refreshing.is_some() {
-            return match asked.held.take() {
+            let is_forced = asked.refreshing.is_some() || !asked.question.lookup.may_use_stored;
+            return match asked.held.take_if(|_| is_forced) {
                 // What the client does not want, or what is to be refreshed, is known already.
-                Some(stale) => {
-                    let reason = if asked.refreshing.is_some() { Forward::Stale } else { Forward::Request };
+                Some((stale, reason)) => {
                     let position = self.plugin.follower.borrow().position();
                     self.miss(Missed { asked, reason, position, stale: Some(stale) }, Outcome::Forced, None)
                 }
@@ -63,15 +52,15 @@ impl CacheStream {
         }
         let Some((stored, is_soft)) = found else { return false };
         let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now_ms);
-        let answers = match worth {
-            Worth::Fresh { .. } | Worth::Stale { reason: StaleReason::MaxStale, .. } => true,
+        let reason = match worth {
+            Worth::Fresh { .. } | Worth::Stale { reason: StaleReason::MaxStale, .. } => {
+                return self.serve(asked, &*stored, worth, Outcome::L1);
+            }
             // The companion may have a fresher one, and says who is to refresh it.
-            Worth::Stale { .. } | Worth::Old | Worth::Unwanted => false,
+            Worth::Stale { .. } | Worth::Old => Forward::Stale,
+            Worth::Unwanted => Forward::Request,
         };
-        if answers {
-            return self.serve(asked, &*stored, worth, Outcome::L1);
-        }
-        asked.held = Some(stored);
+        asked.held = Some((stored, reason));
         false
     }
 
@@ -86,162 +75,20 @@ impl CacheStream {
             Some(Err(_)) => Outcome::Failed,
             None => Outcome::Skipped,
         };
-        let missed = self.missed(asked, Forward::Miss);
+        let missed = self.missed(asked);
         self.miss(missed, outcome, lead)
-    }
-
-    /// Takes in what the companion has found; whether the request is answered.
-    pub(super) fn found(
-        &mut self,
-        looking: Looking,
-        response: Result<CalloutResponse, CalloutError>,
-    ) -> Action {
-        let Looking { mut asked, ask, lead } = looking;
-        let plugin = self.plugin.clone();
-        let now_ms = now_ms();
-        let body = plugin.companion.borrow().body(&response);
-        let found = companion::read(asked.key(), &response, body.as_deref());
-        plugin.companion.borrow_mut().looked_up(&found, now_ms);
-        let (missed, outcome) = match found {
-            Found::Nothing(position) => {
-                (Missed { position: Some(position), ..self.missed(asked, Forward::Miss) }, Outcome::Miss)
-            }
-            Found::Damaged => (self.missed(asked, Forward::Miss), Outcome::Damaged),
-            Found::Failed => (self.missed(asked, Forward::Miss), Outcome::Failed),
-            Found::Entry(view) if Variants::are(view.status) && asked.variant.is_none() => {
-                let variants = Rc::new(Stored::new(view.to_entry()));
-                asked.choose(Variants::read(&variants));
-                plugin.l1.borrow_mut().insert(variants.clone());
-                if let Some(lead) = lead {
-                    lead.land(Landed::Stored(variants));
-                }
-                return self.seek(asked, now_ms);
-            }
-            Found::Entry(view) if plugin.judge_view(&view, now_ms) == Some(Verdict::Invalid) => {
-                // This worker has heard of a purge that the companion that answered has not.
-                (self.missed(asked, Forward::Miss), Outcome::Miss)
-            }
-            Found::Entry(view) => {
-                let is_soft = match plugin.judge_view(&view, now_ms) {
-                    Some(Verdict::Valid) => false,
-                    Some(Verdict::Stale) => true,
-                    _ => companion::is_told_stale(&response),
-                };
-                let worth = asked.worth(&view.headers, &times_of(&view), is_soft, &plugin, now_ms);
-                let (reason, outcome) = match worth {
-                    Worth::Fresh { .. } | Worth::Stale { .. } => {
-                        if self.serve_found(&asked, &view, worth, lead.as_ref(), &response) {
-                            let is_worth_keeping = plugin.l1.borrow().is_on() || lead.is_some();
-                            if is_worth_keeping {
-                                let stored = Rc::new(Stored::new(view.to_entry()));
-                                plugin.l1.borrow_mut().insert(stored.clone());
-                                if let Some(lead) = lead {
-                                    lead.land(Landed::Stored(stored));
-                                }
-                            }
-                            return Action::Pause;
-                        }
-                        (Forward::Partial, Outcome::Miss)
-                    }
-                    Worth::Old => (Forward::Stale, Outcome::Stale),
-                    Worth::Unwanted => (Forward::Request, Outcome::Stale),
-                };
-                let stale = (reason != Forward::Partial).then(|| Rc::new(Stored::new(view.to_entry())));
-                // Where the log stood when this was found, and not where it stood before: what has made it stale since must
-                // not make stale what is fetched now.
-                let position = companion::position(&response).or(Some(view.position));
-                (Missed { asked, reason, position, stale }, outcome)
-            }
-        };
-        let mut missed = missed;
-        if outcome == Outcome::Miss && missed.asked.go_elsewhere() {
-            return self.seek(missed.asked, now_ms);
-        }
-        missed.asked.come_back();
-        let Some(lead) = lead else { return self.miss(missed, outcome, None) };
-        match companion::fetching(&response) {
-            Fetching::Lead(lease) => self.miss(missed, outcome, Some(lead.under(lease))),
-            Fetching::Wait if !matches!(ask, Ask::Wait(_)) => {
-                self.wait_for_others(missed, lead, outcome, now_ms)
-            }
-            Fetching::Pass | Fetching::Wait => {
-                lead.land(Landed::NotStorable);
-                self.miss(missed, outcome, None)
-            }
-            Fetching::Unsaid => self.miss(missed, outcome, Some(lead)),
-        }
-    }
-
-    /// Serves what the companion has found. What is stale is refreshed by whom the companion gives leave.
-    fn serve_found(
-        &mut self,
-        asked: &Asked,
-        stored: &impl Answer,
-        worth: Worth,
-        lead: Option<&Lead>,
-        response: &Result<CalloutResponse, CalloutError>,
-    ) -> bool {
-        let is_served = self.serve(asked, stored, worth, Outcome::L2);
-        if is_served
-            && lead.is_some()
-            && matches!(worth, Worth::Stale { .. })
-            && let Fetching::Lead(lease) = companion::fetching(response)
-        {
-            self.plugin.refresh(asked.key(), &asked.request, lease);
-        }
-        is_served
-    }
-
-    /// Waits at the companion for another worker's fetch, as long as there is time.
-    fn wait_for_others(&mut self, missed: Missed, lead: Lead, outcome: Outcome, now_ms: u64) -> Action {
-        let until_ms = missed.asked.began_ns / 1_000_000 + self.plugin.config.collapse_wait_ms;
-        match until_ms.saturating_sub(now_ms) {
-            0 => self.miss(missed, outcome, Some(lead)),
-            wait_ms => self.look_up(missed.asked, Ask::Wait(wait_ms), Some(lead), now_ms),
-        }
     }
 
     /// A request for which nothing is stored. Where the companion does not say where the log stands, the follower may; and
     /// where it says nothing at all, there is what L1 has.
-    fn missed(&self, mut asked: Asked, reason: Forward) -> Missed {
+    pub(super) fn missed(&self, mut asked: Asked) -> Missed {
         let position = self.plugin.follower.borrow().position();
-        let stale = asked.held.take();
-        let reason = match reason {
-            Forward::Miss if asked.variant.is_some() => Forward::VaryMiss,
-            reason => reason,
+        let (stale, reason) = match asked.held.take() {
+            Some((stale, reason)) => (Some(stale), reason),
+            None if asked.variant.is_some() => (None, Forward::VaryMiss),
+            None => (None, Forward::Miss),
         };
         Missed { asked, reason, position, stale }
-    }
-
-    /// Answers the request with a stored response that is worth it; false if it does not hold what is asked for, or the
-    /// host does not let it.
-    pub(super) fn serve(
-        &mut self,
-        asked: &Asked,
-        stored: &impl Answer,
-        worth: Worth,
-        outcome: Outcome,
-    ) -> bool {
-        let (age_seconds, ttl_seconds, details) = match worth {
-            Worth::Fresh { age_seconds, ttl_seconds } => {
-                (age_seconds, i64::try_from(ttl_seconds).unwrap_or(i64::MAX), DETAILS)
-            }
-            Worth::Stale { age_seconds, stale_ms, reason } => {
-                self.plugin.measures.borrow_mut().stale_served(reason);
-                (age_seconds, ttl_of_stale(stale_ms), STALE_DETAILS)
-            }
-            Worth::Old | Worth::Unwanted => return false,
-        };
-        if asked.is_elsewhere() && stored.fields().contains("content-encoding") {
-            return false;
-        }
-        let told = CacheStatus::Hit { ttl_seconds };
-        if !matches!(answer(asked, stored, age_seconds, told, details), Ok(true)) {
-            return false;
-        }
-        self.state = State::Done;
-        self.count(asked, outcome, true);
-        true
     }
 
     /// Lets the request go to the origin, unless its client wants nothing from there.
@@ -266,7 +113,7 @@ impl CacheStream {
         Action::Continue
     }
 
-    fn count(&self, asked: &Asked, outcome: Outcome, hit: bool) {
+    pub(super) fn count(&self, asked: &Asked, outcome: Outcome, hit: bool) {
         if asked.refreshing.is_some() {
             return;
         }
@@ -275,56 +122,6 @@ impl CacheStream {
         measures.looked_up(outcome);
         measures.answered(asked.question.counted, hit, latency_ns);
     }
-}
-
-/// What is left of the lifetime of a response that became stale so long ago, in seconds: less than nothing.
-pub(super) fn ttl_of_stale(stale_ms: u64) -> i64 {
-    -i64::try_from(stale_ms.div_ceil(1000)).unwrap_or(i64::MAX)
-}
-
-/// Answers a request with a stored response, or with a 304 or parts of it if that is what is asked for. `details` are the
-/// response code details of the access log. False if the parts are not stored.
-pub(super) fn answer(
-    asked: &Asked,
-    stored: &impl Answer,
-    age_seconds: u64,
-    told: CacheStatus,
-    details: &str,
-) -> Result<bool, HostError> {
-    let (status, fields, body) = (stored.status(), stored.fields(), stored.body());
-    if asked.question.is_conditional && status == 200 && conditional::not_modified(&asked.request, fields) {
-        return send_local_reply(304, details, &stored.not_modified_headers(age_seconds, told), b"")
-            .map(|()| true);
-    }
-    let parts = if asked.question.lookup.range || status == 206 {
-        range::decide(&asked.request, status, fields, body.len() as u64)
-    } else {
-        Parts::Whole
-    };
-    let send_parts = |status, own: &[(&str, &str)], content: &[u8]| {
-        send_local_reply(status, details, &stored.part_headers(age_seconds, told, own), content)
-    };
-    match parts {
-        Parts::Missing => return Ok(false),
-        Parts::Whole if status == 206 => send_parts(200, &[], body)?,
-        // The host leaves the body of an answer to HEAD out, and keeps its length.
-        Parts::Whole => send_local_reply(status, details, &stored.headers(age_seconds, told), body)?,
-        Parts::One(part) => {
-            let bytes = range::slice(status, fields, body, &part);
-            send_parts(206, &[("content-range", &range::content_range(&part))], bytes)?;
-        }
-        Parts::Several(parts) => {
-            let boundary = format!("slipstream-{:016x}", now_ns());
-            let parts = parts.iter().map(|part| (part, range::slice(status, fields, body, part)));
-            let content = range::multipart(&boundary, fields.first("content-type"), parts);
-            let content_type = format!("multipart/byteranges; boundary={boundary}");
-            send_parts(206, &[("content-type", &content_type)], &content)?;
-        }
-        Parts::Unsatisfiable(complete) => {
-            send_parts(416, &[("content-range", &format!("bytes */{complete}"))], b"")?;
-        }
-    }
-    Ok(true)
 }
 
 /// The client wanted a stored response or none (RFC 9111 §5.2.1.7).

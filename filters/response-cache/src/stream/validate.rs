@@ -1,6 +1,7 @@
 //! Stored responses that are no longer fresh: asking the origin whether they are still good, and serving them when it fails.
 
-use super::seek::{answer, ttl_of_stale};
+use super::answer::{answer, ttl_of_stale};
+use super::keep::not_stored;
 use super::{Asked, CacheStream, Fetch};
 use crate::measures::StaleReason;
 use crate::stored::{Answer, Stored};
@@ -65,7 +66,13 @@ impl CacheStream {
             return Ok(Action::Continue);
         };
         let status = stored.status();
-        let verdict = self.storable(&fetch, status, &fields, None);
+        // One that speaks of another response updates nothing: what was asked for is still good, as it is.
+        let (fields, verdict) = if stale::is_about(&stored.entry.headers, response) {
+            let verdict = self.storable(&fetch, status, &fields, None);
+            (fields, verdict)
+        } else {
+            (Fields::iter(&stored.entry.headers).collect(), Err(not_stored::VALIDATOR))
+        };
         let age_seconds = verdict.as_ref().map_or(0, |keepable| keepable.storable.initial_age_ms / 1000);
         let told = CacheStatus::Forward {
             reason: fetch.reason,

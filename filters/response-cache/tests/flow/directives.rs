@@ -101,6 +101,36 @@ fn proxy_with_old() -> Proxy {
 }
 
 #[test]
+fn what_is_stale_in_the_worker_may_be_fresh_at_the_companion() {
+    for more in [
+        &[("cache-control", "only-if-cached")][..],
+        &[("range", "bytes=0-1")],
+        &[("cache-control", "max-age=60")],
+        &[],
+    ] {
+        let proxy = proxy_with_old();
+        let mut stream = proxy.stream();
+        assert_eq!(stream.request(&get(more), b""), Action::Pause, "{more:?}");
+        answer_hit(&mut stream, &entry("fresher"));
+        let reply = reply().unwrap_or_else(|| panic!("{more:?}"));
+        assert!(b"fresher".starts_with(&reply.body) && reply.status < 300, "{more:?}: {reply:?}");
+    }
+    // Where the companion has nothing, or fails, there is what the worker has.
+    for status in [404, 503] {
+        let proxy = proxy_with_old();
+        let mut stream = proxy.stream();
+        stream.request(GET, b"");
+        let position = POSITION.to_string();
+        let lookup = callout("GET /v1/responses");
+        stream.answer(lookup.token, Some(status), &[("slipstream-position", &position)], b"");
+        assert_eq!(request_header("if-none-match").as_deref(), Some("\"v1\""), "{status}");
+        stream.response_headers(&[(":status", "304")], true);
+        let told = reply().unwrap().header("cache-status").unwrap().to_owned();
+        assert_eq!(told, "slipstream; fwd=stale; fwd-status=304; stored", "{status}");
+    }
+}
+
+#[test]
 fn who_wants_it_young_or_for_long_gets_no_other() {
     for (directives, is_served) in
         [("max-age=10", true), ("max-age=9", false), ("min-fresh=290", true), ("min-fresh=291", false)]

@@ -18,6 +18,7 @@ mod questions;
 mod queueing;
 mod refresh;
 mod revalidating;
+mod softness;
 mod stores;
 mod support;
 mod validation;

@@ -100,6 +100,17 @@ fn a_part_that_holds_all_answers_a_request_for_all() {
 }
 
 #[test]
+fn a_head_is_about_all_of_it() {
+    let (proxy, ..) = stored_part(&json!({"preset": "rfc9111"}), "bytes 2-4/10", "234");
+    for more in [&[][..], &range("bytes=2-3")] {
+        let mut stream = proxy.stream();
+        assert_eq!(stream.request(&[HEAD, more].concat(), b""), Action::Pause);
+        answer_miss(&mut stream);
+        assert_eq!((reply(), resumed()), (None, 1), "{more:?}");
+    }
+}
+
+#[test]
 fn a_request_for_all_is_not_validated_by_a_part() {
     let (_, part, _) = stored_part(&json!({"preset": "rfc9111"}), "bytes 2-4/10", "234");
     let proxy = leased_proxy();

@@ -17,6 +17,7 @@ pub const HEAD: &[(&str, &str)] =
 pub const KEY: &str = "GET shop.example/api/items?a=1&b=2#identity:items";
 pub const OK_JSON: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/json")];
 
+/// With one coding, so that what is stored has few places.
 pub const CONFIG: &str = r#"{"companion": {"cluster": "companion"}, "codings": ["gzip"]}"#;
 
 pub type Proxy = Double<ResponseCache>;

@@ -185,3 +185,16 @@ fn what_can_be_validated_is_kept_longer_than_it_is_fresh() {
         assert_eq!(callout("PUT /v1/responses").header("slipstream-ttl-ms"), Some(ttl_ms));
     }
 }
+
+#[test]
+fn a_304_of_another_response_updates_nothing() {
+    let proxy = leased_proxy();
+    let mut stream = asking(&proxy, &[], &[("etag", "\"v1\""), ("x-kept", "1")]);
+    let response = [(":status", "304"), ("etag", "\"v2\""), ("x-kept", "2"), ("cache-control", "max-age=60")];
+    assert_eq!(stream.response_headers(&response, true), Action::Pause);
+    let reply = reply().unwrap();
+    assert_eq!((reply.status, reply.body.as_slice()), (200, b"stored".as_slice()));
+    assert_eq!((reply.header("etag"), reply.header("x-kept")), (Some("\"v1\""), Some("1")));
+    assert_eq!(reply.header("cache-status"), Some("slipstream; fwd=stale; fwd-status=304; detail=validator"));
+    assert_eq!(find_callout("PUT /v1/responses"), None);
+}

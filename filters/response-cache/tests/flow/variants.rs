@@ -144,6 +144,25 @@ fn those_who_wait_get_their_own_variant() {
 }
 
 #[test]
+fn those_who_wait_learn_of_a_marker_that_one_of_them_has_found() {
+    let marker = marker();
+    let proxy = leased_proxy_with(r#"{"companion": {"cluster": "companion"}, "l1": {"max_bytes": 0}}"#);
+    let mut first = proxy.stream();
+    first.request(&get(DE), b"");
+    let mut waiters = [DE, EN].map(|language| {
+        let mut waiter = proxy.stream();
+        assert_eq!(waiter.request(&get(language), b""), Action::Pause);
+        waiter
+    });
+    answer_hit(&mut first, &marker);
+    assert_eq!(take_woken(), waiters.each_ref().map(Stream::id), "they are told at once");
+    waiters.iter_mut().for_each(Stream::wake);
+    let keys = [(); 2].map(|()| callout("GET /v1/responses").header("slipstream-key").unwrap().to_owned());
+    assert_eq!(keys, ["accept-language=de", "accept-language=en"].map(variant));
+    assert_eq!(find_callout("GET /v1/responses"), None, "one for each variant, and none for the marker");
+}
+
+#[test]
 fn those_who_wait_learn_what_their_response_varies_by_now() {
     let proxy = leased_proxy();
     fetched(&proxy, DE, &ok(VARY), "de");

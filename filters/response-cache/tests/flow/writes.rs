@@ -99,7 +99,7 @@ fn an_invalidation_whose_client_left_is_not_forgotten() {
     stream.response_headers(CREATED, true);
     callout("POST /v1/invalidations");
     drop(stream);
-    proxy.tick_after_ms(3_000);
+    proxy.tick_after_ms(4_000);
     assert!(find_callout("POST /v1/invalidations").is_some(), "it is sent again");
 }
 
