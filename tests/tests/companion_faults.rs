@@ -99,8 +99,8 @@ fn a_frozen_companion_costs_a_time_out_and_soon_nothing() {
         let lookups =
             |outcome| proxy.metrics().sum("slipstream_cache_lookups_total", &[("outcome", outcome)]);
         let (failed, skipped) = (lookups("failed"), lookups("skipped"));
-        // Five wait, then one in a second does. On a busy machine some may have failed before the freeze.
-        failed >= 5.0 && skipped >= 20.0 && failed + skipped >= 40.0
+        // Five wait, then one in a second does: on a busy machine, that may be many. Some may have failed before the freeze.
+        failed >= 5.0 && skipped >= 5.0 && failed + skipped >= 40.0
     });
     proxy.companion.process().resume();
     wait_for("hits again", || is_hit(&proxy.get("/api/items")));
