@@ -122,7 +122,12 @@ fn http_filter(filter: Filter, case: &str) -> Result<Value> {
             wasm("response-cache", case, with_routes(routes, configuration))?
         }
         Filter::Compression { .. } => {
-            wasm("compression", case, json!({ "service": case, "min_bytes": 1_024 }))?
+            // The level of Envoy's own gzip beside it.
+            wasm(
+                "compression",
+                case,
+                json!({ "service": case, "min_bytes": 1_024, "levels": { "gzip": 6 } }),
+            )?
         }
         Filter::EnvoyGzip => envoy_compressor(
             "gzip.compressor.v3.Gzip",
