@@ -84,12 +84,16 @@ impl Flights {
         self.landed.extend(waiters.into_iter().map(|waiter| (waiter.id, how.clone())));
     }
 
-    /// The requests that need not wait any longer, each with the reason, in the order in which they came.
-    pub fn take_landed(&mut self, now_ms: u64) -> Vec<(ContextId, Landed)> {
+    /// Those that have waited long enough need not wait any longer.
+    pub fn expire(&mut self, now_ms: u64) {
         for waiters in self.under_way.values_mut() {
             let late = waiters.extract_if(.., |waiter| now_ms >= waiter.until_ms);
             self.landed.extend(late.map(|waiter| (waiter.id, Landed::Late)));
         }
+    }
+
+    /// The requests that need not wait any longer, each with the reason, in the order in which they came.
+    pub fn take_landed(&mut self) -> Vec<(ContextId, Landed)> {
         std::mem::take(&mut self.landed)
     }
 }
@@ -113,7 +117,8 @@ mod tests {
             Landed::Lost => "lost",
             Landed::Late => "late",
         };
-        flights.take_landed(now_ms).into_iter().map(|(id, landed)| (id.0, name(landed))).collect()
+        flights.expire(now_ms);
+        flights.take_landed().into_iter().map(|(id, landed)| (id.0, name(landed))).collect()
     }
 
     #[test]

@@ -94,7 +94,8 @@ impl Plugin for ResponseCache {
         self.retry_undelivered();
         // What is left is of streams that were gone by then.
         self.landed.borrow_mut().clear();
-        self.wake_landed(now);
+        self.flights.borrow_mut().expire(now);
+        self.wake_landed();
         let ticks = self.ticks.get().wrapping_add(1);
         self.ticks.set(ticks);
         if ticks % TICKS_PER_EXPORT == 1 {
@@ -111,7 +112,7 @@ impl Plugin for ResponseCache {
             self.retried(token, &response);
         }
         // Some may wait for what was stored.
-        self.wake_landed(now_ms());
+        self.wake_landed();
     }
 }
 
@@ -181,9 +182,9 @@ impl ResponseCache {
     }
 
     /// Has those go on who have waited for something that has ended.
-    pub(crate) fn wake_landed(&self, now_ms: u64) {
+    pub(crate) fn wake_landed(&self) {
         let mut landed = self.landed.borrow_mut();
-        for (id, how) in self.flights.borrow_mut().take_landed(now_ms) {
+        for (id, how) in self.flights.borrow_mut().take_landed() {
             landed.insert(id, how);
             wake(id);
         }

@@ -31,7 +31,7 @@ use lead::Lead;
 pub(crate) use refresh::Refresh;
 use slipstream_host::{
     Action, CalloutError, CalloutResponse, ContextId, HeaderMap, Headers, HostError, Route, Stream, Token,
-    now_ms, now_ns, resume_request, resume_response,
+    now_ns, resume_request, resume_response,
 };
 use std::rc::Rc;
 
@@ -273,7 +273,7 @@ impl Stream for CacheStream {
             state => self.state = state,
         }
         // Some may have waited for what was looked up.
-        self.plugin.wake_landed(now_ms());
+        self.plugin.wake_landed();
     }
 
     fn on_wake(&mut self) {
