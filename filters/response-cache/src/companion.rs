@@ -1,11 +1,10 @@
 //! What the filter asks of the companion, and what it makes of the answers.
 
 use crate::config;
-use cache_protocol::{Entry, InvalidationRequest, View, names};
+use crate::lookup::Found;
+use cache_protocol::{Entry, InvalidationRequest, names};
 use circuit_breaker::{Breaker, State};
-use http_semantics::Fields;
-use invalidation::Position;
-use slipstream_host::{Callout, CalloutError, CalloutResponse, Headers, HostError, Token};
+use slipstream_host::{Callout, HostError, Token};
 
 /// The companion, as one worker sees it.
 pub struct Companion {
@@ -28,31 +27,6 @@ pub enum Ask {
     Lease(u64),
     /// The same, after waiting so many milliseconds at most for whoever has leave.
     Wait(u64),
-}
-
-/// Who fetches what is not stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fetching {
-    /// The asker, under this lease.
-    Lead(String),
-    /// Someone else, and the asker may wait.
-    Wait,
-    /// Everyone for themselves: such answers are not stored.
-    Pass,
-    /// The companion does not say.
-    Unsaid,
-}
-
-/// What a lookup has found, in the answer's body.
-pub enum Found<'a> {
-    /// A response that no invalidation has hit.
-    Entry(View<'a>),
-    /// Nothing, and where the log stands now.
-    Nothing(Position),
-    /// An envelope that is damaged, or not what was asked for.
-    Damaged,
-    /// No usable answer.
-    Failed,
 }
 
 impl Companion {
@@ -107,14 +81,9 @@ impl Companion {
         Some(sent)
     }
 
-    /// Copies the answer's body out of the host. None if there is no usable answer; one that is too large for any
-    /// envelope is left there, and is empty here.
-    pub fn body(&self, response: &Result<CalloutResponse, CalloutError>) -> Option<Vec<u8>> {
-        let response = response.as_ref().ok()?;
-        if response.body_size() as u64 > self.max_envelope_bytes {
-            return Some(Vec::new());
-        }
-        response.body().ok()
+    /// Bytes that the answer to a lookup may have; in a larger one there is no envelope of ours.
+    pub fn max_envelope_bytes(&self) -> u64 {
+        self.max_envelope_bytes
     }
 
     /// Takes note of how a lookup has ended.
@@ -199,55 +168,4 @@ impl Companion {
         headers.push(("authorization", authorization));
         send(&Callout { headers: &headers, ..callout })
     }
-}
-
-/// Reads the answer to a lookup of `key`.
-pub fn read<'a>(
-    key: &str,
-    response: &Result<CalloutResponse, CalloutError>,
-    body: Option<&'a [u8]>,
-) -> Found<'a> {
-    let (Ok(response), Some(body)) = (response, body) else { return Found::Failed };
-    // The headers of a hit are not read: an envelope says all, and nothing else decodes as one.
-    if let Ok(view) = View::decode(body) {
-        return if view.key == key { Found::Entry(view) } else { Found::Damaged };
-    }
-    match response.headers() {
-        Ok(headers) => match headers.status() {
-            Some(200) => Found::Damaged,
-            Some(404) => position_in(&headers).map_or(Found::Failed, Found::Nothing),
-            _ => Found::Failed,
-        },
-        Err(_) => Found::Failed,
-    }
-}
-
-/// Who is to fetch what a lookup has not found, or not fresh.
-pub fn fetching(response: &Result<CalloutResponse, CalloutError>) -> Fetching {
-    let Some(headers) = response.as_ref().ok().and_then(|response| response.headers().ok()) else {
-        return Fetching::Unsaid;
-    };
-    let lease = || headers.first(names::LEASE_HEADER).and_then(|id| str::from_utf8(id).ok());
-    match headers.first(names::FETCH_HEADER).and_then(|fetch| str::from_utf8(fetch).ok()) {
-        Some(names::FETCH_LEAD) => lease().map_or(Fetching::Unsaid, |id| Fetching::Lead(id.to_owned())),
-        Some(names::FETCH_WAIT) => Fetching::Wait,
-        Some(names::FETCH_PASS) => Fetching::Pass,
-        _ => Fetching::Unsaid,
-    }
-}
-
-/// Whether the companion says that what it has found was invalidated softly.
-pub fn is_told_stale(response: &Result<CalloutResponse, CalloutError>) -> bool {
-    let headers = response.as_ref().ok().and_then(|response| response.headers().ok());
-    headers.is_none_or(|headers| headers.contains(names::STALE_HEADER))
-}
-
-/// Where the log stood when a lookup was answered.
-pub fn position(response: &Result<CalloutResponse, CalloutError>) -> Option<Position> {
-    position_in(&response.as_ref().ok()?.headers().ok()?)
-}
-
-fn position_in(headers: &Headers) -> Option<Position> {
-    let value = headers.first(names::POSITION_HEADER)?;
-    std::str::from_utf8(value).ok()?.parse().ok()
 }

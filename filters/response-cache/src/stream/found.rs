@@ -3,8 +3,9 @@
 use super::asked::{Asked, Worth};
 use super::lead::Lead;
 use super::{CacheStream, Looking, Missed};
-use crate::companion::{self, Ask, Fetching, Found};
+use crate::companion::Ask;
 use crate::flights::Landed;
+use crate::lookup::{Fetching, Found, LookupAnswer};
 use crate::measures::Lookup as Outcome;
 use crate::stored::{Answer, Stored, times_of};
 use crate::variants::Variants;
@@ -24,8 +25,9 @@ impl CacheStream {
         let Looking { mut asked, ask, lead } = looking;
         let plugin = self.plugin.clone();
         let now_ms = now_ms();
-        let body = plugin.companion.borrow().body(&response);
-        let found = companion::read(asked.key(), &response, body.as_deref());
+        let answer = LookupAnswer::new(response);
+        let body = answer.body(plugin.companion.borrow().max_envelope_bytes());
+        let found = answer.found(asked.key(), body.as_deref());
         plugin.companion.borrow_mut().looked_up(&found, now_ms);
         let (mut missed, outcome) = match found {
             Found::Nothing(position) => {
@@ -42,7 +44,7 @@ impl CacheStream {
                 }
                 return self.seek(asked, now_ms);
             }
-            Found::Entry(view) => match self.weigh(asked, &view, lead.as_ref(), &response, now_ms) {
+            Found::Entry(view) => match self.weigh(asked, &view, lead.as_ref(), &answer, now_ms) {
                 Some(missed) => missed,
                 None => {
                     if plugin.l1.borrow().is_on() || lead.is_some() {
@@ -61,7 +63,7 @@ impl CacheStream {
         }
         missed.asked.come_back();
         let Some(lead) = lead else { return self.miss(missed, outcome, None) };
-        match companion::fetching(&response) {
+        match answer.fetching() {
             Fetching::Lead(lease) => self.miss(missed, outcome, Some(lead.under(lease))),
             Fetching::Wait if !matches!(ask, Ask::Wait(_)) => {
                 self.wait_for_others(missed, lead, outcome, now_ms)
@@ -80,7 +82,7 @@ impl CacheStream {
         asked: Asked,
         view: &View<'_>,
         lead: Option<&Lead>,
-        response: &Result<CalloutResponse, CalloutError>,
+        answer: &LookupAnswer,
         now_ms: u64,
     ) -> Option<(Missed, Outcome)> {
         let is_soft = match self.plugin.judge_view(view, now_ms) {
@@ -88,12 +90,12 @@ impl CacheStream {
             Some(Verdict::Stale) => true,
             // This worker has heard of a purge that the companion that answered has not.
             Some(Verdict::Invalid) => return Some((self.missed(asked), Outcome::Miss)),
-            Some(Verdict::Unknown) | None => companion::is_told_stale(response),
+            Some(Verdict::Unknown) | None => answer.is_told_stale(),
         };
         let worth = asked.worth(&view.headers, &times_of(view), is_soft, &self.plugin, now_ms);
         let (reason, outcome) = match worth {
             Worth::Fresh { .. } | Worth::Stale { .. } => {
-                if self.serve_found(&asked, view, worth, lead, response) {
+                if self.serve_found(&asked, view, worth, lead, answer) {
                     return None;
                 }
                 (Forward::Partial, Outcome::Miss)
@@ -104,7 +106,7 @@ impl CacheStream {
         let stale = (reason != Forward::Partial).then(|| Rc::new(Stored::new(view.to_entry())));
         // Where the log stood when this was found, and not where it stood before: what has made it stale since must not make
         // stale what is fetched now.
-        let position = companion::position(response).or(Some(view.position));
+        let position = answer.position().or(Some(view.position));
         Some((Missed { asked, reason, position, stale }, outcome))
     }
 
@@ -115,13 +117,13 @@ impl CacheStream {
         stored: &impl Answer,
         worth: Worth,
         lead: Option<&Lead>,
-        response: &Result<CalloutResponse, CalloutError>,
+        answer: &LookupAnswer,
     ) -> bool {
         let is_served = self.serve(asked, stored, worth, Outcome::L2);
         if is_served
             && lead.is_some()
             && matches!(worth, Worth::Stale { .. })
-            && let Fetching::Lead(lease) = companion::fetching(response)
+            && let Fetching::Lead(lease) = answer.fetching()
         {
             self.plugin.refresh(asked.key(), &asked.request, lease);
         }
