@@ -2,6 +2,7 @@
 
 mod assertions;
 mod metrics;
+mod numbered;
 mod proxy;
 mod setup;
 mod wire;
@@ -9,6 +10,7 @@ mod wrk;
 
 pub use assertions::{assert_text, cache_detail, hit, is_hit, is_miss, miss, stale, x_cache};
 pub use metrics::Metrics;
+pub use numbered::{SOON_STALE, numbered, numbered_text, wait_until_stale};
 pub use proxy::Proxy;
 pub use setup::{Setup, route};
 pub use wire::Connection;

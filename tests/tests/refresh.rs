@@ -1,34 +1,15 @@
 //! Stale responses are served while one request refreshes them in the background.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Proxy, Setup, assert_text, hit, miss, stale, wait_for, x_cache};
+use e2e::{
+    Proxy, SOON_STALE, Setup, assert_text, hit, miss, numbered, numbered_text, stale, wait_for,
+    wait_until_stale, x_cache,
+};
 use testbed::{Answer, Client, Question, Request, Response};
 
-const DIRECTIVES: &str = "max-age=1, stale-while-revalidate=60";
 const GZIP: [(&str, &str); 1] = [("accept-encoding", "gzip")];
-
-/// Longer than what these services say is fresh.
-fn wait_until_stale() {
-    thread::sleep(Duration::from_millis(1_300));
-}
-
-fn text(number: usize) -> String {
-    format!("{{\"number\":{number},\"filler\":\"{}\"}}", "x".repeat(2_000))
-}
-
-/// Numbers its answers, which are long enough to be compressed. The first is soon stale, the others are not.
-fn numbered(directives: &'static str) -> impl Fn(&Question) -> Answer {
-    let count = AtomicUsize::new(0);
-    move |_| {
-        let number = count.fetch_add(1, Ordering::SeqCst) + 1;
-        let directives = if number == 1 { directives } else { "max-age=600" };
-        let etag = format!("\"v{number}\"");
-        Answer::json(text(number)).header("cache-control", directives).header("etag", etag)
-    }
-}
 
 /// Waits for the answer to a request to be this one, whoever has it fetched.
 fn wait_for_text(proxy: &Proxy, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
@@ -44,12 +25,12 @@ fn wait_for_text(proxy: &Proxy, path: &str, headers: &[(&str, &str)], body: &str
 
 #[test]
 fn the_client_gets_the_stale_one_at_once_and_the_next_the_refreshed_one() {
-    let proxy = Setup::new().start(numbered(DIRECTIVES));
+    let proxy = Setup::new().start(numbered(SOON_STALE));
     let first = miss(proxy.get_with("/v", &GZIP));
-    assert_text(&first, 200, &text(1));
+    assert_text(&first, 200, &numbered_text(1));
     wait_until_stale();
-    assert_text(&stale(proxy.get_with("/v", &GZIP)), 200, &text(1));
-    let refreshed = hit(wait_for_text(&proxy, "/v", &GZIP, &text(2)));
+    assert_text(&stale(proxy.get_with("/v", &GZIP)), 200, &numbered_text(1));
+    let refreshed = hit(wait_for_text(&proxy, "/v", &GZIP, &numbered_text(2)));
     for name in ["content-encoding", "vary", "x-original-size", "content-type"] {
         assert_eq!(refreshed.header(name), first.header(name), "{name}: it is stored as a miss's would be");
     }
@@ -67,7 +48,7 @@ fn the_client_gets_the_stale_one_at_once_and_the_next_the_refreshed_one() {
 
 #[test]
 fn however_many_come_it_is_refreshed_once() {
-    let service = numbered(DIRECTIVES);
+    let service = numbered(SOON_STALE);
     let slow = move |question: &Question| service(question).delay(Duration::from_millis(500));
     let proxy = Setup::new().workers(2).start(slow);
     let second = proxy.another_envoy();
@@ -84,13 +65,13 @@ fn however_many_come_it_is_refreshed_once() {
         let response = asked.join().expect("no panic");
         // On a busy machine some come only when it has been refreshed.
         if x_cache(&response) == "STALE" {
-            assert_text(&stale(response), 200, &text(1));
+            assert_text(&stale(response), 200, &numbered_text(1));
         } else {
-            assert_text(&response, 200, &text(2));
+            assert_text(&response, 200, &numbered_text(2));
         }
     }
     wait_for("the refresh", || proxy.origin.total() >= 2);
-    wait_for_text(&proxy, "/v", &[], &text(2));
+    wait_for_text(&proxy, "/v", &[], &numbered_text(2));
     assert_eq!(proxy.origin.total(), 2);
 }
 
@@ -99,7 +80,7 @@ fn a_refresh_asks_whether_it_has_changed() {
     let proxy = Setup::new().start(|question| {
         let is_known = question.header("if-none-match").as_deref() == Some("\"v1\"");
         let answer = if is_known { Answer::new(304, "") } else { Answer::json("tagged") };
-        answer.header("etag", "\"v1\"").header("cache-control", DIRECTIVES)
+        answer.header("etag", "\"v1\"").header("cache-control", SOON_STALE)
     });
     miss(proxy.get("/v"));
     for round in 1..=2 {
@@ -120,7 +101,7 @@ fn each_variant_is_refreshed_for_itself() {
     let proxy = Setup::new().start(|question| {
         Answer::json(question.header("accept-language").unwrap_or_default())
             .header("vary", "Accept-Language")
-            .header("cache-control", DIRECTIVES)
+            .header("cache-control", SOON_STALE)
     });
     let (de, en) = ([("accept-language", "de")], [("accept-language", "en")]);
     miss(proxy.get_with("/v", &de));

@@ -2,46 +2,26 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
-use e2e::{Setup, assert_text, hit, miss, route, stale, wait_for, x_cache};
-use testbed::{Answer, Question, Request};
-
-const DIRECTIVES: &str = "max-age=1, stale-while-revalidate=60";
-
-/// Longer than what these services say is fresh.
-fn wait_until_stale() {
-    thread::sleep(Duration::from_millis(1_300));
-}
-
-fn text(number: usize) -> String {
-    format!("{{\"number\":{number},\"filler\":\"{}\"}}", "x".repeat(2_000))
-}
-
-/// Numbers its answers, which are long enough to be compressed. The first is soon stale, the others are not.
-fn numbered(directives: &'static str) -> impl Fn(&Question) -> Answer {
-    let count = AtomicUsize::new(0);
-    move |_| {
-        let number = count.fetch_add(1, Ordering::SeqCst) + 1;
-        let directives = if number == 1 { directives } else { "max-age=600" };
-        let etag = format!("\"v{number}\"");
-        Answer::json(text(number)).header("cache-control", directives).header("etag", etag)
-    }
-}
+use e2e::{
+    SOON_STALE, Setup, assert_text, hit, miss, numbered, numbered_text, route, stale, wait_for,
+    wait_until_stale, x_cache,
+};
+use testbed::{Answer, Request};
 
 #[test]
 fn what_was_purged_softly_is_refreshed_too() {
     let count = AtomicUsize::new(0);
     let settings = "{ stale_while_revalidate_seconds: 60, tags: [soft] }";
     let proxy = Setup::new().route(route("soft", "{ path: /soft }", settings)).start(move |_| {
-        Answer::json(text(count.fetch_add(1, Ordering::SeqCst) + 1)).header("cache-control", "max-age=600")
+        Answer::json(numbered_text(count.fetch_add(1, Ordering::SeqCst) + 1))
+            .header("cache-control", "max-age=600")
     });
     miss(proxy.get("/soft"));
     hit(proxy.get("/soft"));
     proxy.invalidate(&serde_json::json!({"tags": ["soft"], "soft": true}));
-    assert_text(&stale(proxy.get("/soft")), 200, &text(1));
-    wait_for("the refreshed one", || proxy.get("/soft").text() == text(2));
+    assert_text(&stale(proxy.get("/soft")), 200, &numbered_text(1));
+    wait_for("the refreshed one", || proxy.get("/soft").text() == numbered_text(2));
     assert_eq!(proxy.origin.total(), 2);
 }
 
@@ -52,7 +32,7 @@ fn what_forbids_it_is_asked_for_first() {
             "/silent" => "max-age=1",
             "/strict" => "max-age=1, stale-while-revalidate=60, must-revalidate",
             "/short" => "max-age=1, stale-while-revalidate=0",
-            _ => DIRECTIVES,
+            _ => SOON_STALE,
         };
         Answer::json("x").header("cache-control", directives)
     });
@@ -79,7 +59,7 @@ fn who_takes_stale_responses_sets_a_refresh_off_too() {
     miss(proxy.get("/v"));
     wait_until_stale();
     // From the worker's memory, where the service need not be asked.
-    assert_text(&stale(proxy.get_with("/v", &lenient)), 200, &text(1));
+    assert_text(&stale(proxy.get_with("/v", &lenient)), 200, &numbered_text(1));
     assert_eq!(proxy.origin.total(), 1);
     // Out of the companion, which gives leave to refresh it.
     let second = proxy.another_envoy();
@@ -87,9 +67,9 @@ fn who_takes_stale_responses_sets_a_refresh_off_too() {
         let request = Request::get(second.url("/v")).header("host", proxy.authority());
         proxy.ask(headers.iter().fold(request, |request, (name, value)| request.header(name, value)))
     };
-    assert_text(&stale(ask(&lenient)), 200, &text(1));
+    assert_text(&stale(ask(&lenient)), 200, &numbered_text(1));
     wait_for("the refresh", || proxy.origin.total() == 2);
-    assert_text(&hit(ask(&[])), 200, &text(2));
+    assert_text(&hit(ask(&[])), 200, &numbered_text(2));
 }
 
 #[test]
