@@ -1,12 +1,13 @@
 //! A stored response, ready to be sent.
 
+use crate::variants::Variants;
 use cache_policy::cache_status::CacheStatus;
 use cache_policy::reuse::Times;
 use cache_protocol::{Entry, View};
 use http_semantics::Fields;
 use invalidation::{InvalidationSet, Position, Verdict};
 use slipstream_host::HeaderBlock;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 /// A response that can answer a request, wherever it lies.
@@ -53,6 +54,7 @@ pub struct Stored {
     /// The response.
     pub entry: Entry,
     rendered: RefCell<Option<Rendered>>,
+    variants: OnceCell<Rc<Variants>>,
     /// Where the log stood when it last had nothing against the entry.
     valid_at: Cell<Option<Position>>,
 }
@@ -120,7 +122,13 @@ pub fn times_of(view: &View<'_>) -> Times {
 impl Stored {
     /// A response to keep.
     pub fn new(entry: Entry) -> Stored {
-        Stored { entry, rendered: RefCell::new(None), valid_at: Cell::new(None) }
+        Stored { entry, rendered: RefCell::new(None), variants: OnceCell::new(), valid_at: Cell::new(None) }
+    }
+
+    /// What its key's responses vary by, if it is no response but says so. Read once, not once a hit.
+    pub fn variants(&self) -> Option<Rc<Variants>> {
+        let read = || Rc::new(Variants::read(&self.entry));
+        Variants::are(self.entry.status).then(|| self.variants.get_or_init(read).clone())
     }
 
     /// When it came and how long it is fresh.
@@ -151,7 +159,9 @@ impl Stored {
         let per_field = 2 * (size_of::<Vec<u8>>() + 8) + 10;
         let headers = 2 * fields + per_field * self.entry.headers.len() + ADDED_FIELDS_BYTES;
         let tags: usize = self.entry.tags.iter().map(|tag| tag.len() + 24).sum();
-        (2 * self.entry.key.len() + headers + tags + self.entry.body.len()) as u64 + OVERHEAD_BYTES
+        // Variants are there a second time once they have been read.
+        let bodies = if Variants::are(self.entry.status) { 2 } else { 1 };
+        (2 * self.entry.key.len() + headers + tags + bodies * self.entry.body.len()) as u64 + OVERHEAD_BYTES
     }
 }
 

@@ -1,6 +1,5 @@
 //! What is stored under a key whose responses vary: not a response, but what they vary by.
 
-use crate::stored::Stored;
 use cache_policy::vary;
 use cache_protocol::Entry;
 use http_semantics::{Fields, list};
@@ -36,9 +35,9 @@ impl Variants {
     }
 
     /// Reads an entry that is one of these.
-    pub fn read(stored: &Stored) -> Variants {
-        let names = list::members(&stored.entry.headers, "vary");
-        let (listed, _) = stored.entry.body.as_chunks::<16>();
+    pub fn read(entry: &Entry) -> Variants {
+        let names = list::members(&entry.headers, "vary");
+        let (listed, _) = entry.body.as_chunks::<16>();
         let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
         let variant = |bytes: &[u8; 16]| {
             let (hash, until_ms) = bytes.split_at(8);
@@ -132,7 +131,7 @@ mod tests {
         let (entry, keep_ms) = two.clone().into_entry("key", vec![], POSITION, 100);
         assert_eq!((keep_ms, entry.freshness_lifetime_ms), (800, 800));
         assert!(Variants::are(entry.status));
-        assert_eq!(Variants::read(&Stored::new(entry)), two);
+        assert_eq!(Variants::read(&entry), two);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) struct Asked {
 pub(super) struct Variant {
     pub(super) key: String,
     /// What is known of all of them.
-    pub(super) of: Variants,
+    pub(super) of: Rc<Variants>,
 }
 
 /// What a stored response is worth to a request.
@@ -65,7 +65,7 @@ impl Asked {
     }
 
     /// Goes on with the variant that is asked for of those that are stored.
-    pub(super) fn choose(&mut self, of: Variants) {
+    pub(super) fn choose(&mut self, of: Rc<Variants>) {
         let key = of.key(&self.question.key.full, &self.request);
         self.variant = Some(Variant { key, of });
     }

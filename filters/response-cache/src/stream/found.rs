@@ -36,11 +36,11 @@ impl CacheStream {
             Found::Damaged => (self.missed(asked), Outcome::Damaged),
             Found::Failed => (self.missed(asked), Outcome::Failed),
             Found::Entry(view) if Variants::are(view.status) && asked.variant.is_none() => {
-                let variants = Rc::new(Stored::new(view.to_entry()));
-                asked.choose(Variants::read(&variants));
-                plugin.l1.borrow_mut().insert(variants.clone());
+                let marker = Rc::new(Stored::new(view.to_entry()));
+                marker.variants().into_iter().for_each(|variants| asked.choose(variants));
+                plugin.l1.borrow_mut().insert(marker.clone());
                 if let Some(lead) = lead {
-                    lead.land(Landed::Stored(variants));
+                    lead.land(Landed::Stored(marker));
                 }
                 return self.seek(asked, now_ms);
             }

@@ -6,7 +6,6 @@ use super::{CacheStream, Fetch, Looking, Missed, State};
 use crate::companion::Ask;
 use crate::flights::Turn;
 use crate::measures::{Lookup as Outcome, StaleReason};
-use crate::variants::Variants;
 use cache_policy::cache_status::Forward;
 use slipstream_host::{Action, HeaderBlock, HostError, now_ns, send_local_reply};
 
@@ -46,8 +45,8 @@ impl CacheStream {
     /// Whether L1 answers the request. If it only knows which variant is asked for, that is looked for in turn.
     fn answer_from_l1(&mut self, asked: &mut Asked, now_ms: u64) -> bool {
         let mut found = self.plugin.find_in_l1(asked.key(), now_ms);
-        if let Some((variants, _)) = found.take_if(|(stored, _)| Variants::are(stored.entry.status)) {
-            asked.choose(Variants::read(&variants));
+        if let Some(variants) = found.as_ref().and_then(|(stored, _)| stored.variants()) {
+            asked.choose(variants);
             found = self.plugin.find_in_l1(asked.key(), now_ms);
         }
         let Some((stored, is_soft)) = found else { return false };

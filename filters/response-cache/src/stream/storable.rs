@@ -16,6 +16,7 @@ use cache_protocol::names::MAX_TARGET_BYTES;
 use http_semantics::Fields;
 use invalidation::Position;
 use slipstream_host::now_ms;
+use std::rc::Rc;
 
 /// What it takes to store a response, beside the response.
 pub(super) struct Keepable {
@@ -108,7 +109,7 @@ impl CacheStream {
         now_ms: u64,
     ) -> Result<(String, Option<(Entry, u64)>), &'static str> {
         let full = &asked.question.key.full;
-        let known = asked.variant.as_ref().map(|variant| variant.of.clone()).unwrap_or_default();
+        let known = asked.variant.as_ref().map(|variant| Rc::clone(&variant.of)).unwrap_or_default();
         let names = vary::union(&known.names, vary.to_vec()).ok_or(NotStored::Vary.as_str())?;
         if names.is_empty() {
             return Ok((full.clone(), None));

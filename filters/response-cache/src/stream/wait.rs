@@ -5,7 +5,6 @@ use super::{CacheStream, Missed, State};
 use crate::flights::Landed;
 use crate::measures::Lookup as Outcome;
 use crate::stored::Stored;
-use crate::variants::Variants;
 use cache_policy::cache_status::Forward;
 use invalidation::Verdict;
 use slipstream_host::{Action, now_ms};
@@ -18,14 +17,14 @@ impl CacheStream {
         };
         let mut asked = *asked;
         match self.plugin.take_landed(self.id) {
-            Some(Landed::Stored(stored)) if Variants::are(stored.entry.status) => {
-                asked.choose(Variants::read(&stored));
+            Some(Landed::Stored(stored)) => {
+                if let Some(variants) = stored.variants() {
+                    asked.choose(variants);
+                } else if self.serve_landed(&asked, &stored) {
+                    return Action::Pause;
+                }
                 self.seek(asked, now_ms())
             }
-            Some(Landed::Stored(stored)) => match self.serve_landed(&asked, &stored) {
-                true => Action::Pause,
-                false => self.seek(asked, now_ms()),
-            },
             Some(Landed::Failed(stale)) => {
                 if self.serve_on_error(&asked, &stale) {
                     return Action::Pause;
