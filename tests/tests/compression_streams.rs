@@ -159,7 +159,7 @@ fn four_mebibytes_flow_through_little_memory() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "long: cargo xtask trial"]
 fn a_hundred_mebibytes_flow_through_little_memory() {
     memory_stays_bounded(100 << 20, &["gzip", "br", "zstd", "deflate"]);
 }
