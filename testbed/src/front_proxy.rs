@@ -30,20 +30,19 @@ pub struct FrontProxy {
 impl FrontProxy {
     /// `envoy/front-proxy.yaml` with these ports and the built filters' full paths.
     pub fn yaml(ports: FrontProxyPorts) -> Result<String> {
-        let path = workspace_root().join("envoy/front-proxy.yaml");
-        let template =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let port = |port: u16| format!("port_value: {port}");
-        let filters = format!("{}/", artifacts::filters_dir().display());
-        let pieces = [
-            (port(10_000), port(ports.listener)),
-            (port(9_901), port(ports.admin)),
-            (port(8_080), port(ports.workspace)),
-            (port(8_900), port(ports.companion)),
-            ("target/filters/".to_owned(), filters),
-        ];
-        let pieces: Vec<_> = pieces.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
-        render(&template, &pieces).with_context(|| format!("cannot render {}", path.display()))
+        let FrontProxyPorts { listener, admin, workspace, companion } = ports;
+        shipped(
+            "front-proxy.yaml",
+            &[(10_000, listener), (9_901, admin), (8_080, workspace), (8_900, companion)],
+        )
+    }
+
+    /// Starts `envoy/front-proxy-observe.yaml`, in which Envoy's own compressors do the work, in front of a service.
+    pub fn start_observing(workspace: u16, options: &EnvoyOptions) -> Result<FrontProxy> {
+        let port = ports::free();
+        let ports = [(10_000, port), (9_901, ports::free()), (8_080, workspace)];
+        let envoy = Envoy::start(&shipped("front-proxy-observe.yaml", &ports)?, options)?;
+        Ok(FrontProxy { envoy, port })
     }
 
     /// Starts it in front of these two, on free ports.
@@ -77,4 +76,15 @@ impl FrontProxy {
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
+}
+
+/// A file of `envoy/` with other ports in the places of the shipped ones.
+fn shipped(file: &str, ports: &[(u16, u16)]) -> Result<String> {
+    let path = workspace_root().join("envoy").join(file);
+    let template = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let port = |port: u16| format!("port_value: {port}");
+    let mut pieces: Vec<_> = ports.iter().map(|(old, new)| (port(*old), port(*new))).collect();
+    pieces.push(("target/filters/".to_owned(), format!("{}/", artifacts::filters_dir().display())));
+    let pieces: Vec<_> = pieces.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
+    render(&template, &pieces).with_context(|| format!("cannot render {}", path.display()))
 }

@@ -71,7 +71,10 @@ fn what_breaks_off_is_seen_to_break_off() {
 #[test]
 fn clients_that_go_away_leave_no_encoder_behind() {
     let proxy = Setup::new()
-        .edit("max_bytes: 1048576\n\n", "max_bytes: 1048576\n                            max_streams: 2\n\n")
+        .edit(
+            "max_bytes: 1048576\n\n",
+            "max_bytes: 1048576\n                                  max_streams: 2\n\n",
+        )
         .route(ROUTES)
         .start(|question: &Question| match question.path() {
             "/stream/slow" => Answer::json(rows(100)).chunked(50, Duration::from_millis(100)),

@@ -7,16 +7,16 @@ use testbed::{Answer, FrontProxy, FrontProxyPorts, Origin, ports, validate};
 const METRICS: &str = "service: workspace\n                            max_label_sets: 1000";
 const CACHE: &str = "service: workspace\n                            companion:";
 const COMPRESSION: &str = "service: workspace
-                            # What clients are offered, the most preferred first. Where you change it, give response-cache
-                            # the same `codings`: what a client gets is part of its keys.
-                            codings: [zstd, gzip, br, deflate]
-                            levels: { gzip: 5, br: 5, zstd: 3 }
-                            # Stronger for what is compressed once and kept:
-                            # level_by_content_type:
-                            #   - { types: [text/css, application/javascript], gzip: 9, br: 9, zstd: 12 }
-                            min_bytes: 1024
-                            # Longer ones, and those of unknown length, are compressed as they come.
-                            max_bytes: 1048576";
+                                  # What clients are offered, the most preferred first. Where you change it, give response-cache
+                                  # the same `codings`: what a client gets is part of its keys.
+                                  codings: [zstd, gzip, br, deflate]
+                                  levels: { gzip: 5, br: 5, zstd: 3 }
+                                  # Stronger for what is compressed once and kept:
+                                  # level_by_content_type:
+                                  #   - { types: [text/css, application/javascript], gzip: 9, br: 9, zstd: 12 }
+                                  min_bytes: 1024
+                                  # Longer ones, and those of unknown length, are compressed as they come.
+                                  max_bytes: 1048576";
 
 fn shipped() -> String {
     let [listener, admin, workspace, companion] = [(); 4].map(|()| ports::free());
@@ -158,13 +158,11 @@ fn without_the_companions_cluster_requests_are_served_and_counted() {
 
 #[test]
 fn settings_may_be_json_text_as_well() {
-    let yaml_of = |body: &str| {
-        format!(
-            "google.protobuf.Struct\n                          value:\n                            {body}"
-        )
+    let yaml_of = |indent: usize, body: &str| {
+        format!("google.protobuf.Struct\n{:indent$}value:\n{:indent$}  {body}", "", "")
     };
     let text_of =
-        |json: &str| format!("google.protobuf.StringValue\n                          value: '{json}'");
+        |indent: usize, json: &str| format!("google.protobuf.StringValue\n{:indent$}value: '{json}'", "");
     let cache = "service: workspace
                             companion:
                               cluster: slipstream-companion
@@ -184,11 +182,11 @@ fn settings_may_be_json_text_as_well() {
 ";
     let companion = r#""companion": {"cluster": "slipstream-companion", "lookup_timeout_ms": 5000}"#;
     let proxy = Setup::new()
-        .edit(&yaml_of(METRICS), text_of(r#"{"service": "shop", "max_label_sets": 100}"#))
-        .edit(&yaml_of(cache), text_of(&format!(r#"{{"service": "shop", {companion}}}"#)))
+        .edit(&yaml_of(26, METRICS), text_of(26, r#"{"service": "shop", "max_label_sets": 100}"#))
+        .edit(&yaml_of(26, cache), text_of(26, &format!(r#"{{"service": "shop", {companion}}}"#)))
         .edit(
-            &yaml_of(COMPRESSION),
-            text_of(r#"{"service": "shop", "levels": {"gzip": 1}, "min_bytes": 10}"#),
+            &yaml_of(32, COMPRESSION),
+            text_of(32, r#"{"service": "shop", "levels": {"gzip": 1}, "min_bytes": 10}"#),
         )
         .start(|_| Answer::json("0".repeat(100)));
     let gzip = [("accept-encoding", "gzip")];

@@ -57,9 +57,11 @@ fn listener(case: &Case, direct_file: &str) -> Result<Option<Value>> {
         }
         Proxy::EnvoyDirect(filters) => (filters, direct(direct_file)),
     };
-    let mut http_filters: Vec<Value> =
-        filters.iter().map(|filter| http_filter(*filter, case.name)).collect::<Result<_>>()?;
-    http_filters.push(extension("envoy.filters.http.router", "filters.http.router.v3.Router", json!({})));
+    let made = |filter: &Filter| http_filter(*filter, case.name);
+    let (upstream, downstream): (Vec<_>, Vec<_>) = filters.iter().partition(|filter| is_upstream(filter));
+    let mut http_filters: Vec<Value> = downstream.into_iter().map(made).collect::<Result<_>>()?;
+    let upstream: Vec<Value> = upstream.into_iter().map(made).collect::<Result<_>>()?;
+    http_filters.push(router(upstream));
     let manager = json!({
         "stat_prefix": case.name,
         "use_remote_address": true,
@@ -96,6 +98,21 @@ fn direct(file: &str) -> Value {
             "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
         }],
     })
+}
+
+/// Whether a filter stands between router and service, as in the shipped configuration.
+fn is_upstream(filter: &Filter) -> bool {
+    matches!(filter, Filter::Compression { mode } if *mode != Some("observe"))
+}
+
+fn router(mut upstream: Vec<Value>) -> Value {
+    let mut config = json!({});
+    if !upstream.is_empty() {
+        const CODEC: &str = "filters.http.upstream_codec.v3.UpstreamCodec";
+        upstream.push(extension("envoy.filters.http.upstream_codec", CODEC, json!({})));
+        config["upstream_http_filters"] = upstream.into();
+    }
+    extension("envoy.filters.http.router", "filters.http.router.v3.Router", config)
 }
 
 fn http_filter(filter: Filter, case: &str) -> Result<Value> {
