@@ -4,7 +4,16 @@ use e2e::{Setup, assert_text, cache_detail, hit, miss, route, wait_for, x_cache}
 use testbed::{Answer, FrontProxy, FrontProxyPorts, Origin, ports, validate};
 
 /// The configuration of each filter as it stands in the shipped file.
-const METRICS: &str = "service: workspace\n                            max_label_sets: 1000";
+const METRICS: &str = "service: workspace
+                            # Of all workers together; more are counted as `other`.
+                            max_label_sets: 200
+                            # How long the service took, apart from the whole: asks Envoy one more thing a request.
+                            upstream_duration: true
+                            # There from the start, at 0, so that rates see the first requests.
+                            label_sets_at_start:
+                              - { route: items-list, method: GET, status: 200 }
+                              - { route: items-write, method: POST, status: 201 }
+                              - { route: item, method: GET, status: 200 }";
 const CACHE: &str = "service: workspace\n                            companion:";
 const COMPRESSION: &str = "service: workspace
                                   # What clients are offered, the most preferred first. Where you change it, give response-cache

@@ -13,7 +13,7 @@ pub(crate) fn kept(value: &[u8]) -> &[u8] {
 
 /// Appends a label to the start of a metric's name, its value made harmless.
 ///
-/// Of the value, the first 128 bytes count; what is neither an ASCII letter or digit nor one of `_-./:{}` becomes
+/// Of the value, the first 128 bytes count; what is neither an ASCII letter or digit nor one of `_-./:` becomes
 /// `_`, so that no value can end its label and begin another (`;.;d=.=e`). No bytes at all become `none`.
 pub fn encode(name: &str, value: &[u8], to: &mut String) {
     to.push_str(name);
@@ -26,5 +26,5 @@ pub fn encode(name: &str, value: &[u8], to: &mut String) {
 }
 
 fn is_harmless(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_-./:{}".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte)
 }

@@ -28,11 +28,13 @@
 
 mod label;
 mod metrics;
+mod registry;
 mod series;
 mod set;
 mod spec;
 
 pub use label::encode as encode_label;
 pub use metrics::{GroupId, Metrics, OVERFLOWED, SetId};
+pub use registry::Registry;
 pub use series::Series;
 pub use spec::{GroupSpec, HistogramSpec, Unit};

@@ -2,6 +2,7 @@
 
 use crate::Series;
 use crate::label::{self, MAX_VALUE_BYTES, OTHER};
+use crate::registry::{Alone, Registry};
 use crate::set::Set;
 use crate::spec::GroupSpec;
 use foldhash::fast::RandomState;
@@ -25,6 +26,7 @@ pub struct SetId(usize);
 #[derive(Debug)]
 pub struct Metrics {
     max_label_sets: usize,
+    registry: Box<dyn Registry>,
     groups: Vec<Group>,
     sets: Vec<Set>,
     /// Those with something to hand over.
@@ -50,8 +52,14 @@ struct Group {
 impl Metrics {
     /// No metrics yet. Each group keeps at most `max_label_sets` label sets (at least one), and one for the rest.
     pub fn new(max_label_sets: usize) -> Metrics {
+        Metrics::shared(max_label_sets, Alone)
+    }
+
+    /// [`Metrics::new`] where others hand over under the same names: the cap is one for all of them.
+    pub fn shared(max_label_sets: usize, registry: impl Registry + 'static) -> Metrics {
         let mut metrics = Metrics {
             max_label_sets: max_label_sets.max(1),
+            registry: Box::new(registry),
             groups: Vec::new(),
             sets: Vec::new(),
             changed: Vec::new(),
@@ -101,7 +109,9 @@ impl Metrics {
         if let Some(&set) = found.sets.get(self.key.as_slice()) {
             return set;
         }
-        if found.sets.len() < self.max_label_sets {
+        if found.sets.len() < self.max_label_sets
+            && self.registry.admit(group.0, &self.key, self.max_label_sets)
+        {
             let key = self.key.as_slice().into();
             let set = self.make(group, values);
             if let Some(group) = self.groups.get_mut(group.0) {

@@ -83,7 +83,7 @@ fn a_set_made_early_is_handed_over_at_zero_first() {
 fn no_label_value_breaks_out_of_its_label() {
     let long = vec![b'x'; 1_000];
     let cases: [(&[u8], String); 9] = [
-        (b"items-v1.2/{id}:read_all", "items-v1.2/{id}:read_all".into()),
+        (b"items-v1.2/{id}:read_all", "items-v1.2/_id_:read_all".into()),
         (b"", "none".into()),
         (b";.;d=.=e", "_._d_._e".into()),
         (b"a;.;hits", "a_._hits".into()),

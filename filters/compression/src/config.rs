@@ -75,7 +75,7 @@ impl Default for Raw {
             max_streams: 100,
             max_request_bytes: 1 << 20,
             max_request_ratio: 100,
-            max_label_sets: 1_000,
+            max_label_sets: 200,
             content_types: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::measure::Work;
 use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics};
+use slipstream_host::SharedLabelSets;
 use slipstream_host::metrics::Exporter;
 
 /// The filter's metrics and how they get to Envoy.
@@ -47,7 +48,7 @@ const SECONDS_BOUNDS: [u64; 10] = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_00
 impl Counted {
     /// Nothing counted yet.
     pub fn new(max_label_sets: usize) -> Counted {
-        let mut metrics = Metrics::new(max_label_sets);
+        let mut metrics = Metrics::shared(max_label_sets, SharedLabelSets::default());
         let outcomes = metrics.group(GroupSpec {
             labels: &["service", "route", "outcome"],
             counters: &["slipstream_compression_total"],

@@ -6,7 +6,7 @@
 //! stream.request(&[(":method", "GET"), (":path", "/")], b"");
 //! ```
 
-use crate::abi::{BufferId, MapId, MetricKind};
+use crate::abi::{BufferId, MapId, MetricKind, SharedData};
 use crate::{
     Action, CalloutResponse, ConfigError, ContextId, HostError, Plugin, Property, Stream, Token, active,
     plugin,
@@ -78,7 +78,7 @@ pub struct Host {
     /// Calls that fail with status 10, by name: `http_call` for example.
     pub failing: HashSet<&'static str>,
     pub(crate) metrics: Vec<(String, MetricKind, i64)>,
-    pub(crate) shared_data: HashMap<String, Vec<u8>>,
+    pub(crate) shared_data: HashMap<String, SharedData>,
     pub(crate) properties: HashMap<Vec<u8>, Vec<u8>>,
     pub(crate) buffers: HashMap<BufferId, Vec<u8>>,
     pub(crate) last_token: u32,
@@ -104,12 +104,13 @@ impl Host {
 
     /// What the VMs of the process know under this name.
     pub fn shared_data(&self, name: &str) -> Option<&[u8]> {
-        self.shared_data.get(name).map(Vec::as_slice)
+        self.shared_data.get(name).map(|data| data.bytes.as_slice())
     }
 
     /// Has the VMs of the process know this.
     pub fn share(&mut self, name: &str, value: &[u8]) {
-        self.shared_data.insert(name.to_owned(), value.to_vec());
+        let version = self.shared_data.get(name).map_or(0, |data| data.version) + 1;
+        self.shared_data.insert(name.to_owned(), SharedData { bytes: value.to_vec(), version });
     }
 
     pub(crate) fn may(&self, call: &'static str) -> Result<(), HostError> {

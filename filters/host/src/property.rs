@@ -25,6 +25,13 @@ impl Property {
     /// Nanoseconds from the request's first byte to the end of the response (8 bytes, little-endian).
     pub const REQUEST_DURATION: Property = Property(b"request\0duration");
 
+    /// Why the request failed, as bits: Envoy's response flags (8 bytes, little-endian).
+    pub const RESPONSE_FLAGS: Property = Property(b"response\0flags");
+    /// Where the status code comes from, such as `via_upstream`.
+    pub const CODE_DETAILS: Property = Property(b"response\0code_details");
+    /// Nanoseconds from the first byte sent to the service to the first that came back (8 bytes, little-endian).
+    pub const BACKEND_LATENCY: Property = Property(b"response\0backend_latency");
+
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn path(self) -> &'static [u8] {
         self.0

@@ -4,6 +4,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::{HostError, abi, now_ns};
 
+const WHATEVER_IS_THERE: u32 = 0;
+
 /// A text that the VMs of this filter in this process share, and that nobody else can guess: the first that asks makes it.
 pub fn secret(name: &str) -> Result<String, HostError> {
     if let Some(secret) = read(name)? {
@@ -15,11 +17,11 @@ pub fn secret(name: &str) -> Result<String, HostError> {
         hasher.write_u64(now_ns() ^ part);
         made.push_str(&format!("{:016x}", hasher.finish()));
     }
-    abi::set_shared_data(name, made.as_bytes())?;
+    abi::set_shared_data(name, made.as_bytes(), WHATEVER_IS_THERE)?;
     // Another VM may have made one at the same time: the later is everyone's.
     Ok(read(name)?.unwrap_or(made))
 }
 
 fn read(name: &str) -> Result<Option<String>, HostError> {
-    Ok(abi::shared_data(name)?.and_then(|secret| String::from_utf8(secret).ok()))
+    Ok(abi::shared_data(name)?.and_then(|secret| String::from_utf8(secret.bytes).ok()))
 }

@@ -1,5 +1,7 @@
 //! The filter's configuration.
 
+use crate::labels;
+use crate::templates::Template;
 use serde::Deserialize;
 use slipstream_host::{ConfigError, check_field_names, load_config};
 
@@ -24,10 +26,28 @@ struct Written {
     max_label_sets: u64,
     duration_buckets_seconds: Option<Vec<f64>>,
     size_buckets_bytes: Option<Vec<u64>>,
+    #[serde(default)]
+    path_templates: Vec<String>,
+    #[serde(default)]
+    label_sets_at_start: Vec<LabelSet>,
+    #[serde(default)]
+    upstream_duration: bool,
+}
+
+/// Labels of requests that are known to come.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct LabelSet {
+    /// The label `route`.
+    pub route: String,
+    /// The label `method`.
+    pub method: String,
+    /// The label `status`.
+    pub status: u16,
 }
 
 fn default_max_label_sets() -> u64 {
-    1_000
+    200
 }
 
 /// The configuration, checked.
@@ -38,12 +58,18 @@ pub struct Config {
     /// Request fields, beside method, authority and path, by which Envoy's routes are chosen. With it, Envoy is not asked
     /// for the route of a request that is like one before.
     pub route_fields: Option<Vec<String>>,
-    /// How many label sets are told apart.
+    /// How many label sets are told apart, by all workers together.
     pub max_label_sets: usize,
     /// Upper bounds of the buckets of durations, in microseconds, ascending.
     pub duration_bounds_us: Vec<u64>,
     /// Upper bounds of the buckets of sizes, in bytes, ascending.
     pub size_bounds: Vec<u64>,
+    /// What stands for paths in the label `route`, the first that matches.
+    pub path_templates: Vec<Template>,
+    /// Label sets that are there from the start, at 0, so that rates see their first requests.
+    pub label_sets_at_start: Vec<LabelSet>,
+    /// Whether Envoy is asked how long the service took.
+    pub upstream_duration: bool,
 }
 
 impl Config {
@@ -60,9 +86,13 @@ impl Config {
             let message = format!("is {}, expected 1 to 100000", written.max_label_sets);
             return Err(ConfigError::new("max_label_sets", message));
         };
+        let label_sets_at_start = at_start(&written, max_label_sets)?;
         let seconds = written.duration_buckets_seconds.unwrap_or_else(|| DURATION_BUCKETS_SECONDS.into());
         let bytes = written.size_buckets_bytes.unwrap_or_else(|| SIZE_BUCKETS_BYTES.into());
         Ok(Config {
+            path_templates: templates(&written.path_templates)?,
+            label_sets_at_start,
+            upstream_duration: written.upstream_duration,
             service: written.service,
             route_fields: written.route_fields,
             max_label_sets,
@@ -73,6 +103,41 @@ impl Config {
             size_bounds: ascending("size_buckets_bytes", &bytes, |bytes| bytes)?,
         })
     }
+}
+
+fn templates(written: &[String]) -> Result<Vec<Template>, ConfigError> {
+    let parse = |(index, text): (usize, &String)| {
+        Template::parse(text).map_err(|malformed| {
+            ConfigError::new(format!("path_templates[{index}]"), format!("is `{text}`, {malformed}"))
+        })
+    };
+    written.iter().enumerate().map(parse).collect()
+}
+
+fn at_start(written: &Written, max_label_sets: usize) -> Result<Vec<LabelSet>, ConfigError> {
+    let sets = &written.label_sets_at_start;
+    if !sets.is_empty() && written.service.is_none() {
+        return Err(ConfigError::new(
+            "label_sets_at_start",
+            "needs `service`: a cluster is not known beforehand",
+        ));
+    }
+    if sets.len() > max_label_sets {
+        let message =
+            format!("has {} label sets, expected max_label_sets ({max_label_sets}) at most", sets.len());
+        return Err(ConfigError::new("label_sets_at_start", message));
+    }
+    for (index, set) in sets.iter().enumerate() {
+        let path = |field: &str| format!("label_sets_at_start[{index}].{field}");
+        if labels::method(set.method.as_bytes()) != set.method.as_bytes() {
+            let message = format!("is `{}`, expected a method of HTTP in capitals, or _OTHER", set.method);
+            return Err(ConfigError::new(path("method"), message));
+        }
+        if !(100..=599).contains(&set.status) {
+            return Err(ConfigError::new(path("status"), format!("is {}, expected 100 to 599", set.status)));
+        }
+    }
+    Ok(sets.clone())
 }
 
 /// The bounds in the unit in which they are compared: positive, ascending and not too many.
@@ -104,7 +169,7 @@ mod tests {
     #[test]
     fn nothing_is_all_defaults() {
         let config = Config::parse(b"").unwrap();
-        assert_eq!((config.service, config.max_label_sets), (None, 1_000));
+        assert_eq!((config.service, config.max_label_sets), (None, 200));
         assert_eq!(config.duration_bounds_us[..3], [5_000, 10_000, 25_000]);
         assert_eq!(config.duration_bounds_us.last(), Some(&10_000_000));
         assert_eq!(config.size_bounds, SIZE_BUCKETS_BYTES);
@@ -112,13 +177,17 @@ mod tests {
 
     #[test]
     fn all_fields_are_taken() {
-        let json = br#"{"service": "shop", "route_fields": ["x-canary"], "max_label_sets": 7, "duration_buckets_seconds": [0.0001, 2], "size_buckets_bytes": []}"#;
+        let json = br#"{"service": "shop", "route_fields": ["x-canary"], "max_label_sets": 7, "duration_buckets_seconds": [0.0001, 2], "size_buckets_bytes": [],
+            "path_templates": ["/items/{id}"], "label_sets_at_start": [{"route": "a", "method": "GET", "status": 200}], "upstream_duration": true}"#;
         let expected = Config {
             service: Some("shop".into()),
             route_fields: Some(vec!["x-canary".into()]),
             max_label_sets: 7,
             duration_bounds_us: vec![100, 2_000_000],
             size_bounds: vec![],
+            path_templates: vec![Template::parse("/items/{id}").unwrap()],
+            label_sets_at_start: vec![LabelSet { route: "a".into(), method: "GET".into(), status: 200 }],
+            upstream_duration: true,
         };
         assert_eq!(Config::parse(json), Ok(expected));
     }
@@ -175,6 +244,32 @@ mod tests {
                 "invalid value: integer `-10`, expected u64",
             ),
             (&many, "size_buckets_bytes", "has 51 buckets, expected 50 at most"),
+            (
+                r#"{"path_templates": ["/a", "b"]}"#,
+                "path_templates[1]",
+                "is `b`, expected it to begin with /",
+            ),
+            (
+                r#"{"label_sets_at_start": [{"route": "a"}]}"#,
+                "label_sets_at_start[0]",
+                "missing field `method`",
+            ),
+            (
+                r#"{"label_sets_at_start": [{"route": "a", "method": "GET", "status": 200}]}"#,
+                "label_sets_at_start",
+                "needs `service`",
+            ),
+            (
+                r#"{"service": "x", "label_sets_at_start": [{"route": "a", "method": "get", "status": 200}]}"#,
+                "label_sets_at_start[0].method",
+                "is `get`, expected a method",
+            ),
+            (
+                r#"{"service": "x", "label_sets_at_start": [{"route": "a", "method": "GET", "status": 99}]}"#,
+                "label_sets_at_start[0].status",
+                "is 99, expected 100 to 599",
+            ),
+            (r#"{"upstream_duration": 1}"#, "upstream_duration", "expected a boolean"),
             ("[]", ".", "invalid length 0"),
             ("{", ".", "EOF"),
         ];

@@ -7,6 +7,17 @@ pub fn method(method: &[u8]) -> &'static [u8] {
     KNOWN.into_iter().find(|known| *known == method).unwrap_or(b"_OTHER")
 }
 
+/// How the cache dealt with a request, by the field `X-Cache` of its response; none if no cache did.
+pub fn cache_status(x_cache: Option<&[u8]>) -> Option<&'static [u8]> {
+    match x_cache? {
+        b"HIT" => Some(b"hit"),
+        b"STALE" => Some(b"stale"),
+        b"MISS" => Some(b"miss"),
+        b"BYPASS" => Some(b"bypass"),
+        _ => None,
+    }
+}
+
 /// The status code as a label, without an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -26,6 +37,11 @@ impl Status {
     /// The label of a `:status` field.
     pub fn parse(value: Option<&[u8]>) -> Status {
         Status::new(value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()))
+    }
+
+    /// Whether the request failed: no response, or one that says that a server is at fault (RFC 9110 §15.6).
+    pub fn is_failure(&self) -> bool {
+        !self.known || self.digits.first() == Some(&b'5')
     }
 
     /// The label.

@@ -5,17 +5,19 @@
 //! VM, so the filter asks Envoy for as little as it can.
 
 mod config;
+mod errors;
 mod labels;
 mod routes;
 mod stream;
 mod table;
+mod templates;
 
 pub use stream::Observed;
 
 use config::Config;
-use routes::RouteNames;
+use routes::RouteLabels;
 use slipstream_host::{ConfigError, ContextId, Plugin};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use table::Table;
 
@@ -25,9 +27,12 @@ slipstream_host::entry!(RequestMetrics, [on_request_headers, on_request_body, on
 pub struct RequestMetrics {
     /// Whether the label `service` is the name of the cluster.
     counts_by_cluster: bool,
-    /// None if only Envoy can tell a request's route.
-    routes: Option<RefCell<RouteNames>>,
+    /// Whether Envoy is asked how long the service took.
+    times_upstream: bool,
+    routes: RouteLabels,
     table: RefCell<Table>,
+    /// Requests that are not over.
+    in_flight: Cell<u64>,
 }
 
 impl Plugin for RequestMetrics {
@@ -37,8 +42,10 @@ impl Plugin for RequestMetrics {
         let config = Config::parse(configuration)?;
         Ok(RequestMetrics {
             counts_by_cluster: config.service.is_none(),
-            routes: config.route_fields.as_deref().map(|fields| RefCell::new(RouteNames::new(fields))),
+            times_upstream: config.upstream_duration,
+            routes: RouteLabels::new(&config),
             table: RefCell::new(Table::new(config)),
+            in_flight: Cell::new(0),
         })
     }
 
@@ -47,13 +54,15 @@ impl Plugin for RequestMetrics {
     }
 
     fn on_tick(&self) {
-        self.table.borrow_mut().hand_over();
+        let mut table = self.table.borrow_mut();
+        table.count_mistakes(self.routes.take_mistakes());
+        table.hand_over(self.in_flight.get());
     }
 }
 
 impl Drop for RequestMetrics {
     /// What was counted since the last tick is not lost when the configuration is replaced.
     fn drop(&mut self) {
-        self.table.borrow_mut().hand_over();
+        self.table.borrow_mut().hand_over(0);
     }
 }

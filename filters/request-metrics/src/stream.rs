@@ -1,8 +1,9 @@
 //! One request, from its headers to its end.
 
-use crate::RequestMetrics;
 use crate::labels::{self, Status};
+use crate::routes::Begun as BegunRoute;
 use crate::table::Request;
+use crate::{RequestMetrics, errors};
 use http_semantics::Fields;
 use slipstream_host::{Action, HeaderMap, HostError, Property, Stream, monotonic_ns, route_name};
 use std::rc::Rc;
@@ -14,50 +15,53 @@ pub struct Observed {
     begun: Option<Begun>,
     request_bytes: u64,
     response_bytes: u64,
+    /// Whether the end of the response's body has come by.
+    ended: bool,
 }
 
 /// A request whose headers have come by.
 struct Begun {
     at_ns: u64,
     method: &'static [u8],
-    /// None if Envoy has to be asked at the end.
-    route: Option<Rc<[u8]>>,
+    route: BegunRoute,
 }
 
 impl Observed {
     pub(crate) fn new(plugin: Rc<RequestMetrics>) -> Observed {
-        Observed { plugin, begun: None, request_bytes: 0, response_bytes: 0 }
+        plugin.in_flight.set(plugin.in_flight.get() + 1);
+        Observed { plugin, begun: None, request_bytes: 0, response_bytes: 0, ended: false }
     }
 
     fn begin(&self) -> Result<Begun, HostError> {
         let at_ns = monotonic_ns();
         let request = HeaderMap::Request.read()?;
         let method = labels::method(request.first(":method").unwrap_or_default());
-        let route = self.plugin.routes.as_ref().map(|routes| routes.borrow_mut().of(&request, at_ns));
-        Ok(Begun { at_ns, method, route: route.transpose()? })
+        Ok(Begun { at_ns, method, route: self.plugin.routes.begin(&request, at_ns)? })
     }
 
     fn count(&self, begun: &Begun) -> Result<(), HostError> {
-        let duration_ns = monotonic_ns().saturating_sub(begun.at_ns);
-        let status = Status::parse(HeaderMap::Response.first(":status")?.as_deref());
-        let asked = match &begun.route {
-            Some(_) => Vec::new(),
-            // Filters further in may have had Envoy choose anew.
-            None => route_name()?,
-        };
-        let route = begun.route.as_deref().unwrap_or(&asked);
+        let now_ns = monotonic_ns();
+        let response = HeaderMap::Response.read()?;
+        let status = Status::parse(response.first(":status"));
+        let cache_status = labels::cache_status(response.first("x-cache"));
         let response_bytes = match self.response_bytes {
             // An answer that a filter puts in the place of a response goes to the client past all filters.
             0 => amount(Property::RESPONSE_SIZE)?,
             seen => seen,
         };
+        // Nothing tells that a response was whole if it has no body; nearly all that break off have one.
+        let broke_off = !self.ended && self.response_bytes > 0;
+        let error = if status.is_failure() || broke_off { failure(broke_off)? } else { None };
         self.hand_in(&Request {
             method: begun.method,
-            route,
+            route: &self.plugin.routes.end(&begun.route, now_ns)?,
             status,
-            duration_ns,
+            duration_ns: now_ns.saturating_sub(begun.at_ns),
+            upstream_ns: self.upstream_ns(cache_status)?,
             request_bytes: self.request_bytes,
             response_bytes,
+            error,
+            cache_status,
             cluster: b"",
         })
     }
@@ -65,15 +69,27 @@ impl Observed {
     /// Counts a request that Envoy refused before any filter saw it.
     fn count_unseen(&self) -> Result<(), HostError> {
         let method = Property::REQUEST_METHOD.bytes()?.unwrap_or_default();
+        let status = Status::new(integer(Property::RESPONSE_CODE)?);
         self.hand_in(&Request {
             method: labels::method(&method),
             route: &route_name()?,
-            status: Status::new(integer(Property::RESPONSE_CODE)?),
+            status,
             duration_ns: amount(Property::REQUEST_DURATION)?,
+            upstream_ns: None,
             request_bytes: amount(Property::REQUEST_SIZE)?,
             response_bytes: amount(Property::RESPONSE_SIZE)?,
+            error: if status.is_failure() { failure(false)? } else { None },
+            cache_status: None,
             cluster: b"",
         })
+    }
+
+    /// How long the service took, if that is wanted and it was asked.
+    fn upstream_ns(&self, cache_status: Option<&[u8]>) -> Result<Option<u64>, HostError> {
+        if !self.plugin.times_upstream || cache_status == Some(b"hit") {
+            return Ok(None);
+        }
+        Ok(integer(Property::BACKEND_LATENCY)?.and_then(|latency| u64::try_from(latency).ok()))
     }
 
     /// Counts a request, under its cluster if that is the label `service`.
@@ -86,6 +102,17 @@ impl Observed {
         self.plugin.table.borrow_mut().count(&Request { cluster: &cluster, ..*request });
         Ok(())
     }
+}
+
+/// Why a request failed. One that `broke_off` with a status that tells of none failed only if Envoy says so.
+fn failure(broke_off: bool) -> Result<Option<&'static str>, HostError> {
+    let flags = integer(Property::RESPONSE_FLAGS)?.unwrap_or(0);
+    let details = match flags {
+        0 if broke_off => return Ok(None),
+        0 => Property::CODE_DETAILS.bytes()?.unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Ok(Some(errors::label(flags, &details)))
 }
 
 fn integer(property: Property) -> Result<Option<i64>, HostError> {
@@ -108,8 +135,9 @@ impl Stream for Observed {
         Action::Continue
     }
 
-    fn on_response_body(&mut self, size: usize, _: bool) -> Action {
+    fn on_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.response_bytes += size as u64;
+        self.ended = end_of_stream;
         Action::Continue
     }
 
@@ -121,5 +149,11 @@ impl Stream for Observed {
         if counted.is_err() {
             self.plugin.table.borrow_mut().count_unread();
         }
+    }
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        self.plugin.in_flight.set(self.plugin.in_flight.get().saturating_sub(1));
     }
 }

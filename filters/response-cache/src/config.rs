@@ -132,7 +132,7 @@ fn default_refresh_timeout_ms() -> u32 {
 }
 
 fn default_max_label_sets() -> usize {
-    1_000
+    200
 }
 
 fn default_lookup_timeout_ms() -> u32 {

@@ -2,6 +2,7 @@
 
 use crate::l1::L1;
 use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics, SetId};
+use slipstream_host::SharedLabelSets;
 use slipstream_host::metrics::{Exporter, Gauge};
 
 const HITS: usize = 0;
@@ -43,7 +44,7 @@ pub struct Measures {
 impl Measures {
     /// No counts yet.
     pub fn new(max_label_sets: usize) -> Measures {
-        let mut metrics = Metrics::new(max_label_sets);
+        let mut metrics = Metrics::shared(max_label_sets, SharedLabelSets::default());
         let mut counter =
             |labels, counters| metrics.group(GroupSpec { labels, counters, histograms: Vec::new() });
         let lookups = counter(&["outcome"], &["slipstream_cache_lookups_total"]);

@@ -22,8 +22,19 @@ const ORIGIN: &str = "origin";
 const COMPANION_EMBEDDED: &str = "companion-embedded";
 const COMPANION_REDIS: &str = "companion-redis";
 /// The labels that Slipstream's metrics carry in their names, as in the shipped configuration.
-const LABELS: [&str; 9] =
-    ["service", "route", "method", "status", "outcome", "reason", "coding", "mode", "le"];
+const LABELS: [&str; 11] = [
+    "service",
+    "route",
+    "method",
+    "status",
+    "outcome",
+    "reason",
+    "coding",
+    "mode",
+    "error_type",
+    "cache_status",
+    "le",
+];
 const BUFFER_BYTES: u64 = 1 << 20;
 
 /// The bootstrap for these cases, as JSON, which is YAML too. `direct_file` holds the body of direct responses.

@@ -10,6 +10,18 @@ mod backend;
 
 pub use backend::*;
 
+/// The status of a call that would have overwritten what somebody else has written meanwhile.
+pub const CAS_MISMATCH: u32 = 8;
+
+/// What the VMs of a filter share under a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedData {
+    /// What it is.
+    pub bytes: Vec<u8>,
+    /// Changes whenever it is written; 0 if it never was.
+    pub version: u32,
+}
+
 /// A header map of the host (`proxy_header_map_type_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]

@@ -1,6 +1,6 @@
 //! The host's calls in native tests: they go to the test double of the current thread.
 
-use super::{BufferId, Half, Level, MapId, MetricKind};
+use super::{BufferId, CAS_MISMATCH, Half, Level, MapId, MetricKind, SharedData};
 use crate::HostError;
 use crate::double::{LocalReply, SentCallout, with};
 use crate::pairs;
@@ -148,7 +148,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// See the wasm side.
-pub fn shared_data(key: &str) -> Result<Option<Vec<u8>>, HostError> {
+pub fn shared_data(key: &str) -> Result<Option<SharedData>, HostError> {
     with(|host| {
         host.may("get_shared_data")?;
         Ok(host.shared_data.get(key).cloned())
@@ -156,10 +156,15 @@ pub fn shared_data(key: &str) -> Result<Option<Vec<u8>>, HostError> {
 }
 
 /// See the wasm side.
-pub fn set_shared_data(key: &str, value: &[u8]) -> Result<(), HostError> {
+pub fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<(), HostError> {
     with(|host| {
         host.may("set_shared_data")?;
-        host.shared_data.insert(key.to_owned(), value.to_vec());
+        let there = host.shared_data.get(key).map_or(0, |data| data.version);
+        if version != 0 && version != there {
+            return Err(HostError { call: "set_shared_data", status: CAS_MISMATCH });
+        }
+        let data = SharedData { bytes: value.to_vec(), version: there + 1 };
+        host.shared_data.insert(key.to_owned(), data);
         Ok(())
     })
 }

@@ -2,7 +2,7 @@
 //! the imports itself.
 #![allow(unsafe_code)]
 
-use super::{BufferId, Half, Level, MapId, MetricKind};
+use super::{BufferId, Half, Level, MapId, MetricKind, SharedData};
 use crate::HostError;
 use std::ptr::null_mut;
 
@@ -261,20 +261,21 @@ pub fn http_call(cluster: &str, headers: &[u8], body: &[u8], timeout_ms: u32) ->
 }
 
 /// What the VMs of this filter share under a key.
-pub fn shared_data(key: &str) -> Result<Option<Vec<u8>>, HostError> {
-    let mut cas = 0;
-    fetch("get_shared_data", |data, size| {
+pub fn shared_data(key: &str) -> Result<Option<SharedData>, HostError> {
+    let mut version = 0;
+    let bytes = fetch("get_shared_data", |data, size| {
         // SAFETY: the host reads `key` and writes the three results during the call.
-        unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut cas) }
-    })
+        unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut version) }
+    })?;
+    Ok(bytes.map(|bytes| SharedData { bytes, version }))
 }
 
-/// Puts something where the other VMs of this filter find it, whatever was there before.
-pub fn set_shared_data(key: &str, value: &[u8]) -> Result<(), HostError> {
-    const WHATEVER_WAS_THERE: u32 = 0;
+/// Puts something where the other VMs of this filter find it, if this version is still there; 0 for whatever is there.
+/// An error of status [`CAS_MISMATCH`](super::CAS_MISMATCH) says that it is not.
+pub fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<(), HostError> {
     // SAFETY: the host copies key and value during the call.
     check("set_shared_data", unsafe {
-        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), WHATEVER_WAS_THERE)
+        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version)
     })
 }
 
