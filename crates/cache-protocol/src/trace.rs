@@ -79,7 +79,7 @@ mod tests {
             (good.replace("319c", "31-c"), None),
             (good.replace("319c", "31é"), None),
             (good.replace("-01", "-+1"), None),
-            (good[..54].to_owned(), None),
+            (good.trim_end_matches("1").to_owned(), None),
             (String::new(), None),
         ] {
             assert_eq!(TraceParent::parse(value.as_bytes()), expected, "{value}");
