@@ -37,6 +37,8 @@ pub struct Config {
     pub redis: Redis,
     /// The log of invalidations.
     pub invalidation: Invalidation,
+    /// Where traces go.
+    pub telemetry: Telemetry,
 }
 
 /// What is logged, and how.
@@ -152,6 +154,23 @@ pub struct Invalidation {
     pub lease_ms: u64,
 }
 
+/// Where traces go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// The collector that takes traces by OTLP over HTTP; empty: none are made.
+    #[serde(deserialize_with = "fields::http_url")]
+    pub otlp_endpoint: String,
+    /// The companion's name in them.
+    pub service_name: String,
+    /// Of a hundred requests that come without a trace, how many begin one. Those that come with one follow it.
+    #[serde(deserialize_with = "fields::bounded::<0, 100, u8, _>")]
+    pub sample_percent: u8,
+    /// How many spans may wait to be sent; further ones are dropped.
+    #[serde(deserialize_with = "fields::bounded::<1, 1_000_000, usize, _>")]
+    pub max_queued_spans: usize,
+}
+
 /// A text that is never shown.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -230,6 +249,7 @@ impl Default for Config {
             embedded: Embedded::default(),
             redis: Redis::default(),
             invalidation: Invalidation::default(),
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -271,5 +291,16 @@ impl Default for Redis {
 impl Default for Invalidation {
     fn default() -> Self {
         Self { capacity: 10_000, lease_ms: 1_000 }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            otlp_endpoint: String::new(),
+            service_name: "slipstream".to_owned(),
+            sample_percent: 1,
+            max_queued_spans: 2_048,
+        }
     }
 }

@@ -7,6 +7,7 @@ mod invalidations;
 mod leases;
 mod operations;
 mod responses;
+mod tracing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
 use crate::rivals::Rivals;
 use crate::store::{Lookup, Store, Unavailable};
+use crate::trace::Otlp;
 use crate::waits::Waits;
 use answer::failure;
 
@@ -33,6 +35,8 @@ pub(crate) struct Service {
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
     pub(crate) waits: Waits,
+    /// Where traces go, if anywhere.
+    pub(crate) otlp: Option<Otlp>,
     rivals: Rivals,
     max_entry_bytes: usize,
     max_ttl: Duration,
@@ -47,9 +51,11 @@ impl Service {
         config: &Config,
         store: Store,
         stopping: watch::Receiver<bool>,
-    ) -> Result<Self, prometheus::Error> {
+    ) -> anyhow::Result<Self> {
+        let metrics = Metrics::new(store.name())?;
         Ok(Self {
-            metrics: Metrics::new(store.name())?,
+            otlp: Otlp::start(&config.telemetry, metrics.exports())?,
+            metrics,
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
@@ -74,6 +80,7 @@ impl Service {
 /// Where each path leads.
 pub(crate) fn router(service: Arc<Service>) -> Router {
     let check = middleware::from_fn_with_state(Arc::clone(&service), access::check);
+    let follow = middleware::from_fn_with_state(Arc::clone(&service), tracing::follow);
     Router::new()
         .route(names::RESPONSES_PATH, get(responses::lookup).put(responses::store))
         .route(names::LEASES_PATH, post(leases::take).delete(leases::release))
@@ -81,6 +88,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(names::ENTRIES_PATH, get(entries::list))
         .route(names::STATS_PATH, get(operations::stats))
         .route_layer(check)
+        .route_layer(follow)
         .route(names::HEALTH_PATH, get(operations::health))
         .route(names::READY_PATH, get(operations::ready))
         .route(names::METRICS_PATH, get(operations::metrics))

@@ -13,6 +13,7 @@ mod random;
 mod rivals;
 pub mod server;
 mod store;
+mod trace;
 mod url;
 mod validate;
 mod waits;

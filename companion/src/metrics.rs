@@ -1,14 +1,24 @@
 //! What the companion counts about itself, for Prometheus and for `/v1/stats`.
 
+mod exemplars;
+mod openmetrics;
+mod operation;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use cache_protocol::InvalidationAck;
 use invalidation::Target;
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-use crate::store::Claim;
+use crate::trace::Exports;
+use exemplars::{AllExemplars, Timer};
+pub(crate) use openmetrics::Format;
+pub(crate) use operation::{LeaseOutcome, Operation, Outcome};
 
 /// Upper bounds of the histograms' buckets, in seconds: a lookup takes some microseconds in memory, and hundreds over
 /// a network; an acknowledgement takes up to a lease.
@@ -17,101 +27,21 @@ const SECONDS: [f64; 16] = [
     0.25, 0.5, 1.0,
 ];
 
+/// The histogram of how long acknowledgements take.
+const ACK_DURATION: &str = "slipstream_invalidation_ack_duration_seconds";
+/// How waiting for a follower ends.
+const CONFIRMED: &str = "confirmed";
+const EXPIRED: &str = "expired";
+/// The store that knows its size without counting.
+const EMBEDDED: &str = "embedded";
 /// The kinds of records.
 const KINDS: [&str; 5] = ["key", "tag", "prefix", "glob", "all"];
-
-/// How an operation on the store went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// A lookup found a valid entry.
-    Hit,
-    /// A lookup found an entry that a soft invalidation has hit.
-    Stale,
-    /// A lookup found nothing.
-    Miss,
-    /// A lookup found an entry that was invalidated.
-    Invalidated,
-    /// A lookup found an entry that cannot be read.
-    Damaged,
-    /// An entry was stored.
-    Stored,
-    /// A store came too late: an invalidation was faster, or another epoch began.
-    Refused,
-    /// An invalidation was recorded.
-    Recorded,
-    /// The store did not answer.
-    Error,
-}
-
-/// What became of a wish to fetch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LeaseOutcome {
-    /// It got the lease.
-    Lead,
-    /// Another had it.
-    Wait,
-    /// There was none to get, or waiting for it took too long.
-    Pass,
-    /// A lease that others waited for ended without a store: it ran out, or was released at another companion.
-    Expired,
-    /// The store did not answer.
-    Error,
-}
-
-impl LeaseOutcome {
-    const ALL: [Self; 5] = [Self::Lead, Self::Wait, Self::Pass, Self::Expired, Self::Error];
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Lead => "lead",
-            Self::Wait => "wait",
-            Self::Pass => "pass",
-            Self::Expired => "expired",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl From<Claim> for LeaseOutcome {
-    fn from(claim: Claim) -> Self {
-        match claim {
-            Claim::Lead(_) => Self::Lead,
-            Claim::Wait => Self::Wait,
-            Claim::Pass => Self::Pass,
-        }
-    }
-}
-
-/// One operation on the store: how often it had each outcome, and how long it took.
-#[derive(Debug)]
-pub(crate) struct Operation {
-    outcomes: [(Outcome, IntCounter); 9],
-    duration: Histogram,
-}
-
-impl Operation {
-    /// One more operation, which took this long.
-    pub(crate) fn record(&self, outcome: Outcome, took: Duration) {
-        self.duration.observe(took.as_secs_f64());
-        for (_, counter) in self.outcomes.iter().filter(|(counted, _)| *counted == outcome) {
-            counter.inc();
-        }
-    }
-
-    /// How many operations had this outcome.
-    pub(crate) fn count(&self, outcome: Outcome) -> u64 {
-        self.outcomes
-            .iter()
-            .filter(|(counted, _)| *counted == outcome)
-            .map(|(_, counter)| counter.get())
-            .sum()
-    }
-}
 
 /// What the companion counts about itself.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    exemplars: AllExemplars,
     /// Lookups of responses.
     pub(crate) lookup: Operation,
     /// Stores of responses.
@@ -123,22 +53,40 @@ pub(crate) struct Metrics {
     lease_waiters: IntGauge,
     followers: IntGauge,
     log_position: IntGauge,
-    ack_duration: Histogram,
+    store_ready: IntGauge,
+    entries: IntGauge,
+    bytes: IntGauge,
+    ack_duration: Timer,
+    purged: IntCounter,
+    confirmations: IntCounterVec,
+    exports: Arc<Exports>,
+}
+
+/// What is not counted, but looked up for each scrape.
+#[derive(Debug)]
+pub(crate) struct Levels {
+    /// Followers that hold a lease.
+    pub(crate) followers: usize,
+    /// Requests that wait for what another fetches.
+    pub(crate) waiters: usize,
+    /// Where the log of invalidations stands.
+    pub(crate) log_position: u64,
+    /// Whether the store answers.
+    pub(crate) is_ready: bool,
+    /// Entries and bytes in the store, where they are known without counting.
+    pub(crate) usage: Option<(u64, u64)>,
 }
 
 impl Metrics {
     /// All counts at zero, for a store of this name.
-    pub(crate) fn new(store: &str) -> Result<Self, prometheus::Error> {
+    pub(crate) fn new(store: &'static str) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let operations = IntCounterVec::new(
             Opts::new("slipstream_store_operations_total", "Operations on the store, by outcome."),
             &["store", "operation", "outcome"],
         )?;
         let durations = HistogramVec::new(
-            histogram(
-                "slipstream_store_operation_duration_seconds",
-                "How long operations on the store took.",
-            ),
+            histogram(operation::DURATION, "How long operations on the store took."),
             &["store", "operation"],
         )?;
         let invalidations = IntCounterVec::new(
@@ -159,10 +107,32 @@ impl Metrics {
             "slipstream_log_position",
             "The sequence number the log has reached in its epoch.",
         )?;
-        let ack_duration = Histogram::with_opts(histogram(
-            "slipstream_invalidation_ack_duration_seconds",
+        let store_ready = IntGauge::with_opts(
+            Opts::new("slipstream_store_ready", "1 if the store answers and may be served from, 0 if not.")
+                .const_label("store", store),
+        )?;
+        let entries = IntGauge::new("slipstream_store_entries", "Responses in the embedded store.")?;
+        let bytes =
+            IntGauge::new("slipstream_store_bytes", "Bytes that the embedded store's responses take.")?;
+        let acks = Histogram::with_opts(histogram(
+            ACK_DURATION,
             "How long it took until every follower had confirmed an invalidation or lost its lease.",
         ))?;
+        let purged = IntCounter::new(
+            "slipstream_purged_entries_total",
+            "Stored responses that invalidations have hit.",
+        )?;
+        let confirmations = IntCounterVec::new(
+            Opts::new(
+                "slipstream_invalidation_followers_total",
+                "Followers that invalidations waited for, by how the waiting ended: confirmed or lease expired.",
+            ),
+            &["outcome"],
+        )?;
+        let exports = IntCounterVec::new(
+            Opts::new("slipstream_trace_exports_total", "Batches of spans for the collector, by outcome."),
+            &["outcome"],
+        )?;
         let build = IntGauge::with_opts(
             Opts::new("slipstream_build_info", "Always 1; the label names the version that runs.")
                 .const_label("version", env!("CARGO_PKG_VERSION")),
@@ -175,26 +145,56 @@ impl Metrics {
         registry.register(Box::new(lease_waiters.clone()))?;
         registry.register(Box::new(followers.clone()))?;
         registry.register(Box::new(log_position.clone()))?;
-        registry.register(Box::new(ack_duration.clone()))?;
-        registry.register(Box::new(build))?;
+        for collector in [
+            Box::new(store_ready.clone()) as Box<dyn Collector>,
+            Box::new(acks.clone()),
+            Box::new(purged.clone()),
+            Box::new(confirmations.clone()),
+            Box::new(exports.clone()),
+            Box::new(build),
+            Box::new(ProcessCollector::for_self()),
+        ] {
+            registry.register(collector)?;
+        }
+        if store == EMBEDDED {
+            registry.register(Box::new(entries.clone()))?;
+            registry.register(Box::new(bytes.clone()))?;
+        }
+        for outcome in [CONFIRMED, EXPIRED] {
+            confirmations.get_metric_with_label_values(&[outcome])?;
+        }
+        let exports = Exports {
+            sent: exports.get_metric_with_label_values(&["sent"])?,
+            failed: exports.get_metric_with_label_values(&["failed"])?,
+        };
         for kind in KINDS {
             invalidations.get_metric_with_label_values(&[kind])?;
         }
         for outcome in LeaseOutcome::ALL {
             leases.get_metric_with_label_values(&[outcome.label()])?;
         }
-        let operation = |name: &str| operation(&operations, &durations, store, name);
+        let mut exemplars = AllExemplars::new();
+        let ack_duration = Timer::new(acks, &SECONDS);
+        exemplars.insert((ACK_DURATION.to_owned(), Vec::new()), ack_duration.exemplars());
+        let mut operation = |name| Operation::new(&operations, &durations, &mut exemplars, store, name);
         Ok(Self {
             lookup: operation("lookup")?,
             store: operation("store")?,
             invalidate: operation("invalidate")?,
             registry,
+            exemplars,
             invalidations,
             leases,
             lease_waiters,
             followers,
             log_position,
+            store_ready,
+            entries,
+            bytes,
             ack_duration,
+            purged,
+            confirmations,
+            exports: Arc::new(exports),
         })
     }
 
@@ -214,50 +214,35 @@ impl Metrics {
     }
 
     /// An invalidation was acknowledged after this time.
-    pub(crate) fn acknowledged(&self, took: Duration) {
-        self.ack_duration.observe(took.as_secs_f64());
+    pub(crate) fn acknowledged(&self, ack: &InvalidationAck, took: Duration) {
+        self.ack_duration.observe(took);
+        self.purged.inc_by(ack.met);
+        self.confirmations.with_label_values(&[CONFIRMED]).inc_by(ack.confirmed);
+        self.confirmations.with_label_values(&[EXPIRED]).inc_by(ack.expired);
     }
 
-    /// Everything in Prometheus' text format; the gauges as they are given.
-    pub(crate) fn render(
-        &self,
-        followers: usize,
-        waiters: usize,
-        log_position: u64,
-    ) -> Result<Vec<u8>, prometheus::Error> {
-        self.followers.set(i64::try_from(followers).unwrap_or(i64::MAX));
-        self.lease_waiters.set(i64::try_from(waiters).unwrap_or(i64::MAX));
-        self.log_position.set(i64::try_from(log_position).unwrap_or(i64::MAX));
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(text)
+    /// What became of traces that were to be sent.
+    pub(crate) fn exports(&self) -> Arc<Exports> {
+        Arc::clone(&self.exports)
     }
-}
 
-fn operation(
-    operations: &IntCounterVec,
-    durations: &HistogramVec,
-    store: &str,
-    name: &str,
-) -> Result<Operation, prometheus::Error> {
-    // Every label set exists from the start, at 0: a counter born at its first count has no rate.
-    let counter = |outcome: Outcome, label: &str| {
-        operations.get_metric_with_label_values(&[store, name, label]).map(|counter| (outcome, counter))
-    };
-    Ok(Operation {
-        outcomes: [
-            counter(Outcome::Hit, "hit")?,
-            counter(Outcome::Stale, "stale")?,
-            counter(Outcome::Miss, "miss")?,
-            counter(Outcome::Invalidated, "invalidated")?,
-            counter(Outcome::Damaged, "damaged")?,
-            counter(Outcome::Stored, "stored")?,
-            counter(Outcome::Refused, "refused")?,
-            counter(Outcome::Recorded, "recorded")?,
-            counter(Outcome::Error, "error")?,
-        ],
-        duration: durations.get_metric_with_label_values(&[store, name])?,
-    })
+    /// Everything in a text format.
+    pub(crate) fn render(&self, levels: &Levels, format: Format) -> Result<String, prometheus::Error> {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.followers.set(i64::try_from(levels.followers).unwrap_or(i64::MAX));
+        self.lease_waiters.set(i64::try_from(levels.waiters).unwrap_or(i64::MAX));
+        self.log_position.set(whole(levels.log_position));
+        self.store_ready.set(i64::from(levels.is_ready));
+        if let Some((entries, bytes)) = levels.usage {
+            self.entries.set(whole(entries));
+            self.bytes.set(whole(bytes));
+        }
+        let families = self.registry.gather();
+        match format {
+            Format::Prometheus => TextEncoder::new().encode_to_string(&families),
+            Format::OpenMetrics => Ok(openmetrics::encode(&families, &self.exemplars)),
+        }
+    }
 }
 
 fn histogram(name: &str, help: &str) -> HistogramOpts {

@@ -49,6 +49,7 @@ impl Server {
             let service = Arc::clone(&service);
             async move { tokio::join!(service.store.follow(), mesh::announce(&service)) }
         });
+        let otlp = service.otlp.clone();
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -66,6 +67,9 @@ impl Server {
             Err(_) => tracing::warn!(grace_ms = config.shutdown_grace_ms, "requests were still in flight"),
         }
         follower.abort();
+        if let Some(otlp) = otlp {
+            otlp.stop().await;
+        }
         Ok(())
     }
 }

@@ -22,6 +22,7 @@ mod origin;
 mod paths;
 mod postgres;
 mod process;
+mod prometheus;
 mod redis;
 mod tool;
 
@@ -37,5 +38,6 @@ pub use origin::{Answer, Body, Origin, Question};
 pub use paths::{temp_dir, tools_dir, workspace_root};
 pub use postgres::Postgres;
 pub use process::{Launch, Process, User, wait_until};
+pub use prometheus::{Prometheus, Series};
 pub use redis::{Redis, RedisCluster, RedisOptions, RedisSentinels};
 pub use tool::Tool;

@@ -5,6 +5,7 @@ mod targets;
 mod test_runner;
 mod wheel;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -33,7 +34,9 @@ pub fn ensure(tools: &[Tool], mut progress: impl FnMut(&str)) -> Result<()> {
         Source::Debian { package } => Some(package),
         _ => None,
     };
-    apt::install(&missing.iter().filter_map(packages).collect::<Vec<_>>(), &mut progress)?;
+    // One package may bring several tools.
+    let packages: BTreeSet<&str> = missing.iter().filter_map(packages).collect();
+    apt::install(&packages.into_iter().collect::<Vec<_>>(), &mut progress)?;
     for tool in missing {
         match tool.source() {
             Source::Debian { .. } => {}

@@ -30,13 +30,19 @@ pub enum Tool {
     Wrk,
     /// `node`.
     Node,
+    /// `prometheus`.
+    Prometheus,
+    /// `promtool`, which checks and tests Prometheus' rules.
+    Promtool,
+    /// `chromium`, a browser without a window.
+    Chromium,
     /// `wasm-bindgen-test-runner`, in the version the workspace's wasm-bindgen has.
     WasmBindgenTestRunner,
 }
 
 impl Tool {
     /// Every tool there is.
-    pub const ALL: [Tool; 9] = [
+    pub const ALL: [Tool; 12] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -45,6 +51,9 @@ impl Tool {
         Tool::Nginx,
         Tool::Wrk,
         Tool::Node,
+        Tool::Prometheus,
+        Tool::Promtool,
+        Tool::Chromium,
         Tool::WasmBindgenTestRunner,
     ];
 
@@ -59,6 +68,9 @@ impl Tool {
             Tool::Nginx => "nginx",
             Tool::Wrk => "wrk",
             Tool::Node => "node",
+            Tool::Prometheus => "prometheus",
+            Tool::Promtool => "promtool",
+            Tool::Chromium => "chromium",
             Tool::WasmBindgenTestRunner => "wasm-bindgen-test-runner",
         }
     }
@@ -102,6 +114,8 @@ impl Tool {
             Tool::Nginx => Source::Debian { package: "nginx" },
             Tool::Wrk => Source::Debian { package: "wrk" },
             Tool::Node => Source::Debian { package: "nodejs" },
+            Tool::Prometheus | Tool::Promtool => Source::Debian { package: "prometheus" },
+            Tool::Chromium => Source::Debian { package: "chromium" },
             Tool::WasmBindgenTestRunner => Source::Cargo,
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use hyper::Uri;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -58,6 +59,22 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Addr
         expected: "a name or address and a port, such as redis-1:6379 or [::1]:6379",
         parse: Address::parse,
     })
+}
+
+/// The URL of a server that is spoken to by plain HTTP, or nothing.
+pub(super) fn http_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "http://HOST:PORT, or nothing",
+        parse: |text| {
+            let is_url = is_http_url(text) || text.is_empty();
+            is_url.then(|| text.trim_end_matches('/').to_owned())
+        },
+    })
+}
+
+fn is_http_url(text: &str) -> bool {
+    let parsed = text.parse::<Uri>();
+    parsed.is_ok_and(|url| url.scheme_str() == Some("http") && url.authority().is_some())
 }
 
 /// A bearer token (RFC 6750 §2.1), or nothing. The error does not show it.

@@ -18,6 +18,7 @@ use super::answer::{failure, json, read_body, unavailable};
 use crate::mesh;
 use crate::metrics::Outcome;
 use crate::store::{Purge, Unavailable};
+use crate::trace::Current;
 use crate::url;
 
 /// The largest body of an invalidation, in bytes.
@@ -31,7 +32,8 @@ pub(super) async fn invalidate(State(service): State<Arc<Service>>, body: Body) 
         Err(answer) => return answer,
     };
     // In a task of its own: what was begun must not be given up because a client went away.
-    let work = tokio::spawn(async move { record_and_wait(&service, purge).await });
+    let current = Current::get();
+    let work = tokio::spawn(Current::scope(current, async move { record_and_wait(&service, purge).await }));
     match work.await {
         Ok(Ok(ack)) => json(StatusCode::OK, &ack),
         Ok(Err(error)) => unavailable(&error),
@@ -53,7 +55,7 @@ async fn record_and_wait(service: &Service, purge: Purge) -> Result<Invalidation
     );
     ack.companions = companions;
     (ack.met, ack.met_at_least) = (met.entries, met.at_least);
-    service.metrics.acknowledged(start.elapsed());
+    service.metrics.acknowledged(&ack, start.elapsed());
     Ok(ack)
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::answer::{failure, json, unavailable};
-use crate::metrics::Outcome;
+use crate::metrics::{Format, Levels, Outcome};
 use crate::rivals;
 
 /// The answer to `GET /v1/stats`: counts since this companion's start.
@@ -86,11 +86,19 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     }
 }
 
-pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
+pub(super) async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
     let Service { store, metrics, followers, waits, .. } = &*service;
-    match metrics.render(followers.count(), waits.count(), store.position().seq) {
+    let levels = Levels {
+        followers: followers.count(),
+        waiters: waits.count(),
+        log_position: store.position().seq,
+        is_ready: store.ready().is_ok(),
+        usage: store.usage().map(|usage| (usage.entries, usage.bytes)),
+    };
+    let format = Format::negotiate(&headers);
+    match metrics.render(&levels, format) {
         Ok(text) => {
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+            ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], text).into_response()
         }
         Err(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }

@@ -58,3 +58,6 @@ pub const ENVELOPE_MEDIA_TYPE: &str = "application/octet-stream";
 /// The longest key, tag or prefix that can be invalidated, in bytes: the log's memory is bounded by this times its
 /// capacity. So nothing may be stored under a longer key.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;
+
+/// Header of any request: the trace it belongs to (W3C Trace Context), as the client's request had it.
+pub const TRACEPARENT_HEADER: &str = "traceparent";

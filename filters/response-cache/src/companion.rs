@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::lookup::Found;
-use cache_protocol::{Entry, InvalidationRequest, names};
+use cache_protocol::{Entry, InvalidationRequest, TraceParent, names};
 use circuit_breaker::{Breaker, State};
 use slipstream_host::{Callout, HostError, Token};
 
@@ -42,11 +42,17 @@ impl Companion {
         let cluster = &self.config.cluster;
         let poll =
             Callout { cluster, authority: None, method: "GET", path, headers: &[], body: &[], timeout_ms };
-        self.send(poll, |poll| poll.send())
+        self.send(poll, None, |poll| poll.send())
     }
 
     /// Asks for the response stored under a full key. None while the breaker is open.
-    pub fn look_up(&mut self, key: &str, ask: Ask, now_ms: u64) -> Option<Result<Token, HostError>> {
+    pub fn look_up(
+        &mut self,
+        key: &str,
+        ask: Ask,
+        trace: Option<TraceParent>,
+        now_ms: u64,
+    ) -> Option<Result<Token, HostError>> {
         if !self.breaker.try_acquire(now_ms) {
             return None;
         }
@@ -74,7 +80,7 @@ impl Companion {
                 .lookup_timeout_ms
                 .saturating_add(u32::try_from(wait_ms).unwrap_or(u32::MAX)),
         };
-        let sent = self.send(lookup, |lookup| lookup.send());
+        let sent = self.send(lookup, trace, |lookup| lookup.send());
         if sent.is_err() {
             self.breaker.failed(now_ms);
         }
@@ -96,7 +102,13 @@ impl Companion {
 
     /// Stores a response, which ends the lease under which it was fetched; that an answer has come is for the plugin to
     /// hear. None if it could not be sent, or if the companion is being left alone.
-    pub fn store(&self, entry: &Entry, ttl_ms: u64, lease: Option<&str>) -> Option<Token> {
+    pub fn store(
+        &self,
+        entry: &Entry,
+        ttl_ms: u64,
+        lease: Option<&str>,
+        trace: Option<TraceParent>,
+    ) -> Option<Token> {
         if self.breaker.state() != State::Closed {
             return None;
         }
@@ -116,7 +128,7 @@ impl Companion {
             body: &entry.encode(),
             timeout_ms: 10 * self.config.lookup_timeout_ms,
         };
-        self.send(store, |store| store.send_for_plugin()).ok()
+        self.send(store, trace, |store| store.send_for_plugin()).ok()
     }
 
     /// Gives a lease back that nothing was stored under, so that whoever waits goes on. With `pass_ms`, nobody is to wait
@@ -134,11 +146,15 @@ impl Companion {
             body: &[],
             timeout_ms: self.config.lookup_timeout_ms,
         };
-        let _ = self.send(release, |release| release.send_for_plugin());
+        let _ = self.send(release, None, |release| release.send_for_plugin());
     }
 
     /// Asks that something be invalidated everywhere.
-    pub fn invalidate(&self, request: &InvalidationRequest) -> Result<Token, HostError> {
+    pub fn invalidate(
+        &self,
+        request: &InvalidationRequest,
+        trace: Option<TraceParent>,
+    ) -> Result<Token, HostError> {
         let invalidation = Callout {
             cluster: &self.config.cluster,
             authority: None,
@@ -149,7 +165,7 @@ impl Companion {
             body: &serde_json::to_vec(request).unwrap_or_default(),
             timeout_ms: self.config.invalidation_timeout_ms,
         };
-        self.send(invalidation, |invalidation| invalidation.send())
+        self.send(invalidation, trace, |invalidation| invalidation.send())
     }
 
     /// When an invalidation sent now counts as lost, if nobody brings its answer.
@@ -157,15 +173,20 @@ impl Companion {
         now_ms + 2 * u64::from(self.config.invalidation_timeout_ms)
     }
 
-    /// Sends a callout, with the token if there is one.
+    /// Sends a callout, with the companion's token if there is one, and the trace of the request it is about.
     fn send(
         &self,
         callout: Callout<'_>,
+        trace: Option<TraceParent>,
         send: impl FnOnce(&Callout<'_>) -> Result<Token, HostError>,
     ) -> Result<Token, HostError> {
-        let Some(authorization) = &self.authorization else { return send(&callout) };
+        if self.authorization.is_none() && trace.is_none() {
+            return send(&callout);
+        }
+        let trace = trace.map(|trace| trace.to_string());
         let mut headers = callout.headers.to_vec();
-        headers.push(("authorization", authorization));
+        headers.extend(self.authorization.as_deref().map(|authorization| ("authorization", authorization)));
+        headers.extend(trace.as_deref().map(|trace| (names::TRACEPARENT_HEADER, trace)));
         send(&Callout { headers: &headers, ..callout })
     }
 }

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::stored::Stored;
 use crate::stream::{CacheStream, Refresh};
 use cache_policy::{Policy, RoutePolicy};
-use cache_protocol::{InvalidationRequest, View};
+use cache_protocol::{InvalidationRequest, TraceParent, View};
 use invalidation::Verdict;
 use slipstream_host::{
     CalloutError, CalloutResponse, ConfigError, ContextId, Plugin, Routes, Token, now_ms, wake,
@@ -169,7 +169,7 @@ impl ResponseCache {
     fn store_now(&self, next: &NextStore) {
         let NextStore { stored, keep_ms, lease } = next;
         let companion = self.companion.borrow();
-        if companion.store(&stored.entry, *keep_ms, lease.as_deref()).is_none()
+        if companion.store(&stored.entry, *keep_ms, lease.as_deref(), None).is_none()
             && let Some(lease) = lease
         {
             companion.release(&stored.entry.key, lease, None);
@@ -196,10 +196,14 @@ impl ResponseCache {
     }
 
     /// Makes an invalidation known. Returns the token of its callout; none if it could not be sent, and is kept.
-    pub(crate) fn invalidate(&self, request: InvalidationRequest) -> Option<Token> {
+    pub(crate) fn invalidate(
+        &self,
+        request: InvalidationRequest,
+        trace: Option<TraceParent>,
+    ) -> Option<Token> {
         let companion = self.companion.borrow();
         let mut outbox = self.outbox.borrow_mut();
-        match companion.invalidate(&request) {
+        match companion.invalidate(&request, trace) {
             Ok(token) => {
                 outbox.sent(token, request, companion.gives_up_ms(now_ms()));
                 Some(token)
@@ -242,7 +246,7 @@ impl ResponseCache {
         let mut retry = self.retry.borrow_mut();
         if retry.is_none() && outbox.has_undelivered() {
             let request = outbox.undelivered().clone();
-            *retry = self.companion.borrow().invalidate(&request).ok().map(|token| (token, request));
+            *retry = self.companion.borrow().invalidate(&request, None).ok().map(|token| (token, request));
         }
     }
 

@@ -22,8 +22,8 @@ use cache_policy::cache_status::{CacheStatus, Forward};
 use cache_policy::key::{self, Coding};
 use cache_policy::request::{self, BypassReason, RequestDecision};
 use cache_policy::{conditional, reference};
-use cache_protocol::names::MAX_TARGET_BYTES;
-use cache_protocol::{Entry, InvalidationRequest};
+use cache_protocol::names::{MAX_TARGET_BYTES, TRACEPARENT_HEADER};
+use cache_protocol::{Entry, InvalidationRequest, TraceParent};
 use http_semantics::Fields;
 use invalidation::Position;
 use keep::not_stored;
@@ -40,6 +40,8 @@ pub struct CacheStream {
     plugin: Rc<ResponseCache>,
     id: ContextId,
     state: State,
+    /// The trace that the request belongs to, once the companion is asked about it.
+    trace: Option<TraceParent>,
 }
 
 enum State {
@@ -119,7 +121,7 @@ const LONG_KEY: &str = "long-key";
 
 impl CacheStream {
     pub(crate) fn new(plugin: Rc<ResponseCache>, id: ContextId) -> CacheStream {
-        CacheStream { plugin, id, state: State::Done }
+        CacheStream { plugin, id, state: State::Done, trace: None }
     }
 
     /// Decides what becomes of a request.
@@ -215,7 +217,8 @@ impl CacheStream {
             write.invalidate_what_is_named_in(&response);
         }
         // The write has happened whatever becomes of its headers.
-        let token = succeeded.then(|| self.plugin.invalidate(write.invalidation)).flatten();
+        let trace = trace_of(&write.request);
+        let token = succeeded.then(|| self.plugin.invalidate(write.invalidation, trace)).flatten();
         announce(CacheStatus::Forward {
             reason: Forward::Method,
             status: None,
@@ -315,6 +318,11 @@ impl Stream for CacheStream {
         self.give_up(not_stored::TRAILERS);
         Action::Continue
     }
+}
+
+/// The trace that a request belongs to: the host passes it to the origin, and not to what a filter asks.
+fn trace_of(request: &Headers) -> Option<TraceParent> {
+    TraceParent::parse(request.first(TRACEPARENT_HEADER)?)
 }
 
 /// Tells the client how the cache dealt with its request.

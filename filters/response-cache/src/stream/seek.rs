@@ -65,7 +65,8 @@ impl CacheStream {
 
     /// Asks the companion.
     pub(super) fn look_up(&mut self, asked: Asked, ask: Ask, lead: Option<Lead>, now_ms: u64) -> Action {
-        let sent = self.plugin.companion.borrow_mut().look_up(asked.key(), ask, now_ms);
+        self.trace = super::trace_of(&asked.request);
+        let sent = self.plugin.companion.borrow_mut().look_up(asked.key(), ask, self.trace, now_ms);
         let outcome = match sent {
             Some(Ok(token)) => {
                 self.state = State::LookingUp(token, Box::new(Looking { asked, ask, lead }));

@@ -21,6 +21,7 @@ mod revalidating;
 mod softness;
 mod stores;
 mod support;
+mod traces;
 mod validation;
 mod variants;
 mod varying;
