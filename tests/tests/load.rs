@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use e2e::{Setup, load, route};
+use e2e::{Setup, load, route, wait_for};
 use testbed::{Answer, Redis, RedisOptions};
 
 /// Bytes of memory that a process has resident.
@@ -70,4 +70,40 @@ fn a_million_keys_take_no_more_memory_than_is_allowed() {
     println!("Envoy has grown by {} MiB, Redis uses {} MiB", grown >> 20, used >> 20);
     assert!(used <= REDIS_BYTES * 105 / 100, "{used}");
     assert!(grown <= L1_BYTES * WORKERS * 120 / 100, "{grown}");
+}
+
+#[test]
+#[ignore = "long: cargo xtask trial"]
+fn as_many_label_sets_as_there_may_be_cost_little_memory_and_are_scraped_quickly() {
+    const CAP: usize = 200;
+    let proxy = Setup::new().workers(2).start(|question| {
+        let status = question.path().rsplit('/').next().and_then(|last| last.parse().ok());
+        Answer::new(status.unwrap_or(200), "x")
+    });
+    let pid = proxy.front.envoy.pid();
+    load(&proxy.authority(), "/health", "warm", 32, 5);
+    let before = resident_bytes(pid);
+    for method in ["GET", "PUT"] {
+        for status in 200..=500 {
+            let url = proxy.url(&format!("/api/items/{status}"));
+            testbed::Client::new().send(testbed::Request::new(method, url)).expect("an answer");
+        }
+    }
+    let name = "http_requests_total";
+    wait_for("all to be counted", || proxy.metrics().samples(name, &[]).count() == CAP + 1);
+    let scrape = || {
+        let start = std::time::Instant::now();
+        let bytes = proxy.front.envoy.stats_prometheus().expect("a scrape").len();
+        (start.elapsed(), bytes)
+    };
+    let mut scrapes = [(); 21].map(|()| scrape());
+    scrapes.sort_unstable();
+    let grown = resident_bytes(pid).saturating_sub(before);
+    let (took, bytes) = scrapes[10];
+    println!(
+        "{CAP} label sets: Envoy has grown by {} KiB; a scrape of {bytes} bytes takes {took:?}",
+        grown >> 10
+    );
+    assert!(grown <= 30 << 20, "{grown}");
+    assert!(took <= Duration::from_millis(100), "{took:?}");
 }
