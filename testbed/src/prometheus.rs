@@ -30,13 +30,15 @@ pub struct Series {
 
 impl Prometheus {
     /// Starts a server on a free loopback port and waits until it is ready to answer. `files` are put beside its
-    /// configuration, by their names, for `rule_files`. It keeps exemplars.
+    /// configuration, by their paths from there, for `rule_files`. It keeps exemplars.
     pub fn start(configuration: &str, files: &[(&str, &str)]) -> Result<Prometheus> {
         let dir = temp_dir("prometheus")?;
         fs::write(dir.path().join("prometheus.yml"), configuration)
             .context("cannot write Prometheus' configuration")?;
         for (name, text) in files {
-            fs::write(dir.path().join(name), text).with_context(|| format!("cannot write {name}"))?;
+            let path = dir.path().join(name);
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(path, text).with_context(|| format!("cannot write {name}"))?;
         }
         let port = ports::free();
         let process = Launch::new("prometheus", Tool::Prometheus.path()?, dir.path())
