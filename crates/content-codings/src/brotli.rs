@@ -4,6 +4,9 @@ use crate::{Broken, STREAM_WINDOW_BITS, Step};
 use brotli::enc::StandardAlloc;
 use brotli::enc::encode::{BrotliEncoderOperation, BrotliEncoderParameter, BrotliEncoderStateStruct};
 
+/// A client needs as much memory as the window to decode (RFC 7932 §9.1 allows up to 24 bits).
+const MAX_WINDOW_BITS: u32 = 22;
+
 type State = BrotliEncoderStateStruct<StandardAlloc>;
 
 /// The library has no way to use its memory again (1 to 2 MiB at level 5), so each body has a state of its own.
@@ -20,7 +23,8 @@ impl Brotli {
     pub fn begin(&mut self, length: Option<usize>) {
         let mut state = Box::new(State::new(StandardAlloc::default()));
         state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_QUALITY, self.level.min(11).into());
-        state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_LGWIN, STREAM_WINDOW_BITS);
+        let window_bits = length.map_or(STREAM_WINDOW_BITS, whole_window_bits);
+        state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_LGWIN, window_bits);
         if let Some(length) = length.and_then(|length| u32::try_from(length).ok()) {
             state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_SIZE_HINT, length);
         }
@@ -70,4 +74,10 @@ fn take_output(state: &mut State, output: &mut Vec<u8>) {
         let bytes = state.take_output(&mut size).get(..size);
         output.extend_from_slice(bytes.unwrap_or_default());
     }
+}
+
+/// The window for a body that is there as a whole: one that holds it. The library finds less in bodies that are longer than their
+/// window than the C library does (41 % more bytes were seen).
+fn whole_window_bits(length: usize) -> u32 {
+    usize::BITS.saturating_sub(length.leading_zeros()).clamp(STREAM_WINDOW_BITS, MAX_WINDOW_BITS)
 }
