@@ -17,3 +17,4 @@ mod trace;
 mod url;
 mod validate;
 mod waits;
+mod watch;
