@@ -3,7 +3,7 @@
 mod cache;
 mod logging;
 mod purge;
-mod table;
+pub(crate) mod table;
 mod top;
 mod validate;
 

@@ -4,9 +4,11 @@
 mod histogram;
 mod overview;
 mod reading;
+mod show;
 mod source;
 mod watcher;
 
 pub(crate) use overview::{Overview, RouteRow, Rows, SourceState};
+pub(crate) use show::{percent, time};
 pub(crate) use source::Source;
 pub(crate) use watcher::Watcher;

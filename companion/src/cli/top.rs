@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::ConfigArgs;
 use super::table::{Table, bytes};
-use crate::watch::{Overview, RouteRow, Rows, Source, Watcher};
+use crate::watch::{Overview, RouteRow, Rows, Source, Watcher, percent, time};
 
 /// Where an Envoy's admin interface is unless somebody says otherwise.
 const DEFAULT_ENVOY: &str = "http://127.0.0.1:9901";
@@ -198,35 +198,4 @@ fn text(overview: &Overview) -> String {
     let mut table = Table::new(&TITLES);
     rows(overview).into_iter().for_each(|row| table.row(row));
     format!("{text}{table}")
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or("-".to_owned(), |share| format!("{:.1} %", share * 100.0))
-}
-
-/// A time in the unit that fits it.
-fn time(seconds: Option<f64>) -> String {
-    match seconds {
-        None => "-".to_owned(),
-        Some(seconds) if seconds < 0.001 => format!("{:.0} us", seconds * 1e6),
-        Some(seconds) if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
-        Some(seconds) => format!("{seconds:.2} s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_short() {
-        for (seconds, shown) in
-            [(None, "-"), (Some(0.000_25), "250 us"), (Some(0.0123), "12.3 ms"), (Some(2.5), "2.50 s")]
-        {
-            assert_eq!(time(seconds), shown);
-        }
-        for (share, shown) in [(None, "-"), (Some(0.0), "0.0 %"), (Some(0.876), "87.6 %")] {
-            assert_eq!(percent(share), shown);
-        }
-    }
 }
