@@ -3,7 +3,8 @@
 mod cache;
 mod logging;
 mod purge;
-mod table;
+pub(crate) mod table;
+mod top;
 mod validate;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
 use purge::Purge;
+use top::Top;
 use validate::Validate;
 
 /// Exit status of wrong settings, as of a wrong command line.
@@ -47,6 +49,8 @@ enum Command {
     Cache(Cache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
+    /// Watch Envoys and a companion at work, in the terminal.
+    Top(Top),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -121,7 +125,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Purge(purge) => ask(purge.run()),
         Command::Cache(cache) => ask(cache.run()),
         Command::Stats(remote) => ask(stats(remote)),
-        // What it finds decides on the status.
+        // What they find decides on the status.
+        Command::Top(top) => return ask(top.run()),
         Command::Validate(validate) => return ask(validate.run()),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -58,14 +58,34 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into()))?;
+        self.exchange(request.body(Full::new(body.into()))?, PATIENCE, usize::MAX).await
+    }
+
+    /// Reads a page of at most so many bytes, which may take this long.
+    pub(crate) async fn fetch(
+        &self,
+        path: &str,
+        patience: Duration,
+        max_bytes: usize,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let request = Request::builder().uri(format!("{}{path}", self.url)).body(Full::default())?;
+        self.exchange(request, patience, max_bytes).await
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        patience: Duration,
+        max_bytes: usize,
+    ) -> anyhow::Result<Response<Bytes>> {
         let answer = async {
             let (head, body) = self.http.request(request).await?.into_parts();
-            anyhow::Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+            let body = Limited::new(body, max_bytes).collect().await.map_err(anyhow::Error::from_boxed)?;
+            anyhow::Ok(Response::from_parts(head, body.to_bytes()))
         };
-        tokio::time::timeout(PATIENCE, answer)
+        tokio::time::timeout(patience, answer)
             .await
-            .with_context(|| format!("{} did not answer within {} s", self.url, PATIENCE.as_secs()))?
+            .with_context(|| format!("{} did not answer within {} s", self.url, patience.as_secs()))?
             .with_context(|| format!("no answer from {}", self.url))
     }
 }

@@ -39,6 +39,8 @@ pub struct Config {
     pub invalidation: Invalidation,
     /// Where traces go.
     pub telemetry: Telemetry,
+    /// The page at `/ui`.
+    pub ui: Ui,
 }
 
 /// What is logged, and how.
@@ -171,6 +173,23 @@ pub struct Telemetry {
     pub max_queued_spans: usize,
 }
 
+/// The page at `/ui`, and what `slipstream top` looks at unless it is told otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ui {
+    /// Whether there is the page.
+    pub enabled: bool,
+    /// The admin addresses of the Envoys that it shows.
+    #[serde(deserialize_with = "fields::http_urls")]
+    pub envoys: Vec<String>,
+    /// How often they are read, in milliseconds.
+    #[serde(deserialize_with = "fields::bounded::<500, 60_000, u64, _>")]
+    pub interval_ms: u64,
+    /// How many readings the charts show.
+    #[serde(deserialize_with = "fields::bounded::<10, 10_000, usize, _>")]
+    pub history: usize,
+}
+
 /// A text that is never shown.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -250,6 +269,7 @@ impl Default for Config {
             redis: Redis::default(),
             invalidation: Invalidation::default(),
             telemetry: Telemetry::default(),
+            ui: Ui::default(),
         }
     }
 }
@@ -302,5 +322,11 @@ impl Default for Telemetry {
             sample_percent: 1,
             max_queued_spans: 2_048,
         }
+    }
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self { enabled: true, envoys: Vec::new(), interval_ms: 5_000, history: 180 }
     }
 }

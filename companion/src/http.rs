@@ -8,6 +8,7 @@ mod leases;
 mod operations;
 mod responses;
 mod tracing;
+mod ui;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use crate::metrics::{Metrics, Outcome};
 use crate::rivals::Rivals;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::trace::Otlp;
+use crate::ui::Ui;
 use crate::waits::Waits;
 use answer::failure;
 
@@ -35,6 +37,8 @@ pub(crate) struct Service {
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
     pub(crate) waits: Waits,
+    /// What the page at `/ui` shows, if there is one.
+    pub(crate) ui: Option<Ui>,
     /// Where traces go, if anywhere.
     pub(crate) otlp: Option<Otlp>,
     rivals: Rivals,
@@ -54,6 +58,7 @@ impl Service {
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::new(store.name())?;
         Ok(Self {
+            ui: config.ui.enabled.then(|| Ui::new(&config.ui)),
             otlp: Otlp::start(&config.telemetry, metrics.exports())?,
             metrics,
             store,
@@ -81,6 +86,7 @@ impl Service {
 pub(crate) fn router(service: Arc<Service>) -> Router {
     let check = middleware::from_fn_with_state(Arc::clone(&service), access::check);
     let follow = middleware::from_fn_with_state(Arc::clone(&service), tracing::follow);
+    let page = if service.ui.is_some() { ui::router() } else { Router::new() };
     Router::new()
         .route(names::RESPONSES_PATH, get(responses::lookup).put(responses::store))
         .route(names::LEASES_PATH, post(leases::take).delete(leases::release))
@@ -92,6 +98,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(names::HEALTH_PATH, get(operations::health))
         .route(names::READY_PATH, get(operations::ready))
         .route(names::METRICS_PATH, get(operations::metrics))
+        .merge(page)
         .fallback(async || failure(StatusCode::NOT_FOUND, "no such path"))
         .method_not_allowed_fallback(async || failure(StatusCode::METHOD_NOT_ALLOWED, "no such method here"))
         .with_state(service)

@@ -14,6 +14,8 @@ mod rivals;
 pub mod server;
 mod store;
 mod trace;
+mod ui;
 mod url;
 mod validate;
 mod waits;
+mod watch;

@@ -47,7 +47,15 @@ impl Server {
 
         let follower = tokio::spawn({
             let service = Arc::clone(&service);
-            async move { tokio::join!(service.store.follow(), mesh::announce(&service)) }
+            let settings = config.ui.clone();
+            let local_url = Config { listen: address, ..config.clone() }.local_url();
+            let watch = async move |service: &Service| match &service.ui {
+                Some(ui) => ui.watch(&settings, &local_url).await,
+                None => {}
+            };
+            async move {
+                tokio::join!(service.store.follow(), mesh::announce(&service), watch(&service));
+            }
         });
         let otlp = service.otlp.clone();
         let listener = listener.tap_io(|connection| {

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use crate::{Launch, Process, Request, Tool, http, temp_dir, workspace_root};
 
+/// Where Envoy writes the address of its admin interface.
+const ADDRESS_FILE: &str = "admin-address";
+
 /// How to run Envoy.
 #[derive(Debug, Clone)]
 pub struct EnvoyOptions {
@@ -32,6 +35,7 @@ impl Default for EnvoyOptions {
 pub struct Envoy {
     process: Process,
     admin_port: u16,
+    options: EnvoyOptions,
     // Fields drop in order: Envoy stops before its files go.
     dir: TempDir,
 }
@@ -42,16 +46,15 @@ impl Envoy {
     pub fn start(yaml: &str, options: &EnvoyOptions) -> Result<Envoy> {
         let dir = temp_dir("envoy")?;
         fs::write(dir.path().join("envoy.yaml"), yaml).context("cannot write Envoy's configuration")?;
-        let address_file = dir.path().join("admin-address");
-        let process = Launch::new("envoy", Tool::Envoy.path()?, dir.path())
-            .args(["-c", "envoy.yaml", "--admin-address-path", "admin-address", "--disable-hot-restart"])
-            .args(["--concurrency", &options.concurrency.to_string(), "-l", &options.log_level])
-            .cpus(options.cpus.clone())
-            // A second on an idle machine; V8 compiles the filters, and others may be compiling too.
-            .timeout(Duration::from_secs(120))
-            .start(|| read_port(&address_file).is_some_and(|port| http::is_ok(&admin_url(port, "/ready"))))?;
-        let admin_port = read_port(&address_file).context("Envoy wrote no admin address")?;
-        Ok(Envoy { process, admin_port, dir })
+        let process = launch(dir.path(), options)?;
+        let admin_port = read_port(&dir.path().join(ADDRESS_FILE)).context("Envoy wrote no admin address")?;
+        Ok(Envoy { process, admin_port, options: options.clone(), dir })
+    }
+
+    /// Starts it again after it ended, on the same bootstrap. The admin port stays the same if the bootstrap names it.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.process = launch(self.dir.path(), &self.options)?;
+        Ok(())
     }
 
     /// The admin interface's port.
@@ -106,6 +109,18 @@ impl Envoy {
     pub fn stats_prometheus(&self) -> Result<String> {
         self.admin("GET", "/stats/prometheus")
     }
+}
+
+/// Starts Envoy in a folder with its bootstrap.
+fn launch(dir: &Path, options: &EnvoyOptions) -> Result<Process> {
+    let address_file = dir.join(ADDRESS_FILE);
+    Launch::new("envoy", Tool::Envoy.path()?, dir)
+        .args(["-c", "envoy.yaml", "--admin-address-path", ADDRESS_FILE, "--disable-hot-restart"])
+        .args(["--concurrency", &options.concurrency.to_string(), "-l", &options.log_level])
+        .cpus(options.cpus.clone())
+        // A second on an idle machine; V8 compiles the filters, and others may be compiling too.
+        .timeout(Duration::from_secs(120))
+        .start(|| read_port(&address_file).is_some_and(|port| http::is_ok(&admin_url(port, "/ready"))))
 }
 
 fn admin_url(port: u16, path: &str) -> String {

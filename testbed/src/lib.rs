@@ -7,6 +7,7 @@
 //! the same for what the workspace itself builds. The servers only look up, so a test never installs or builds.
 
 pub mod artifacts;
+pub mod browser;
 pub mod http;
 pub mod ports;
 pub mod setup;

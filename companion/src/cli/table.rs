@@ -49,7 +49,7 @@ pub(super) fn seconds(seconds: i64) -> String {
 }
 
 /// A size in its largest fitting unit, such as `512 B` or `1.5 KiB`.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let mut size = bytes as f64;
     let mut unit = "B";
     for larger in ["KiB", "MiB", "GiB", "TiB"] {

@@ -72,6 +72,15 @@ pub(super) fn http_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Str
     })
 }
 
+/// URLs of servers that are spoken to by plain HTTP.
+pub(super) fn http_urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let urls = Vec::<String>::deserialize(deserializer)?;
+    match urls.iter().find(|url| !is_http_url(url)) {
+        Some(url) => Err(de::Error::invalid_value(Unexpected::Str(url), &"http://HOST:PORT")),
+        None => Ok(urls),
+    }
+}
+
 fn is_http_url(text: &str) -> bool {
     let parsed = text.parse::<Uri>();
     parsed.is_ok_and(|url| url.scheme_str() == Some("http") && url.authority().is_some())
