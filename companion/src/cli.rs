@@ -2,6 +2,7 @@
 
 mod cache;
 mod logging;
+mod migrate;
 mod purge;
 mod table;
 mod validate;
@@ -19,8 +20,11 @@ use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
+use migrate::Migrate;
 use purge::Purge;
 use validate::Validate;
+
+pub(crate) use migrate::schema_summary;
 
 /// Exit status of wrong settings, as of a wrong command line.
 const WRONG_SETTINGS: u8 = 2;
@@ -47,6 +51,9 @@ enum Command {
     Cache(Cache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
+    /// Bring the databases' schemas up to date, and show that their indexes are used.
+    #[command(subcommand)]
+    Migrate(Migrate),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -121,7 +128,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Purge(purge) => ask(purge.run()),
         Command::Cache(cache) => ask(cache.run()),
         Command::Stats(remote) => ask(stats(remote)),
-        // What it finds decides on the status.
+        // What they find decides on the status.
+        Command::Migrate(migrate) => return ask(migrate.run()),
         Command::Validate(validate) => return ask(validate.run()),
     }?;
     Ok(ExitCode::SUCCESS)

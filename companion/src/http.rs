@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
 use crate::rivals::Rivals;
+use crate::schema::Schemas;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::waits::Waits;
 use answer::failure;
@@ -33,6 +34,8 @@ pub(crate) struct Service {
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
     pub(crate) waits: Waits,
+    pub(crate) schemas: Schemas,
+    requires_schemas: bool,
     rivals: Rivals,
     max_entry_bytes: usize,
     max_ttl: Duration,
@@ -53,6 +56,8 @@ impl Service {
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
+            schemas: Schemas::default(),
+            requires_schemas: config.migrate.require_current,
             rivals: Rivals::default(),
             max_entry_bytes: config.cache.max_entry_bytes,
             max_ttl: config.max_ttl(),

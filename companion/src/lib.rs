@@ -11,6 +11,7 @@ mod mesh;
 mod metrics;
 mod random;
 mod rivals;
+mod schema;
 pub mod server;
 mod store;
 mod url;
