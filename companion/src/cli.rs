@@ -2,6 +2,7 @@
 
 mod cache;
 mod logging;
+mod migrate;
 mod purge;
 pub(crate) mod table;
 mod top;
@@ -20,9 +21,12 @@ use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
+use migrate::Migrate;
 use purge::Purge;
 use top::Top;
 use validate::Validate;
+
+pub(crate) use migrate::schema_summary;
 
 /// Exit status of wrong settings, as of a wrong command line.
 const WRONG_SETTINGS: u8 = 2;
@@ -51,6 +55,9 @@ enum Command {
     Stats(Remote),
     /// Watch Envoys and a companion at work, in the terminal.
     Top(Top),
+    /// Bring the databases' schemas up to date, and show that their indexes are used.
+    #[command(subcommand)]
+    Migrate(Migrate),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -127,6 +134,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Stats(remote) => ask(stats(remote)),
         // What they find decides on the status.
         Command::Top(top) => return ask(top.run()),
+        Command::Migrate(migrate) => return ask(migrate.run()),
         Command::Validate(validate) => return ask(validate.run()),
     }?;
     Ok(ExitCode::SUCCESS)

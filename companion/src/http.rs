@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
 use crate::rivals::Rivals;
+use crate::schema::Schemas;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::trace::Otlp;
 use crate::ui::Ui;
@@ -41,6 +42,8 @@ pub(crate) struct Service {
     pub(crate) ui: Option<Ui>,
     /// Where traces go, if anywhere.
     pub(crate) otlp: Option<Otlp>,
+    pub(crate) schemas: Schemas,
+    requires_schemas: bool,
     rivals: Rivals,
     max_entry_bytes: usize,
     max_ttl: Duration,
@@ -64,6 +67,8 @@ impl Service {
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
+            schemas: Schemas::default(),
+            requires_schemas: config.migrate.require_current,
             rivals: Rivals::default(),
             max_entry_bytes: config.cache.max_entry_bytes,
             max_ttl: config.max_ttl(),

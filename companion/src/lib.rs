@@ -1,5 +1,6 @@
 //! The native companion of the filters: the shared second level of their cache, and the log of invalidations.
 
+mod background;
 pub mod cli;
 pub mod client;
 mod clock;
@@ -11,6 +12,7 @@ mod mesh;
 mod metrics;
 mod random;
 mod rivals;
+mod schema;
 pub mod server;
 mod store;
 mod trace;

@@ -3,6 +3,7 @@
 mod exemplars;
 mod openmetrics;
 mod operation;
+mod schema;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +13,15 @@ use invalidation::Target;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::trace::Exports;
 use exemplars::{AllExemplars, Timer};
 pub(crate) use openmetrics::Format;
 pub(crate) use operation::{LeaseOutcome, Operation, Outcome};
+pub(crate) use schema::SchemaState;
 
 /// Upper bounds of the histograms' buckets, in seconds: a lookup takes some microseconds in memory, and hundreds over
 /// a network; an acknowledgement takes up to a lease.
@@ -60,6 +63,7 @@ pub(crate) struct Metrics {
     purged: IntCounter,
     confirmations: IntCounterVec,
     exports: Arc<Exports>,
+    schemas: IntGaugeVec,
 }
 
 /// What is not counted, but looked up for each scrape.
@@ -138,6 +142,7 @@ impl Metrics {
                 .const_label("version", env!("CARGO_PKG_VERSION")),
         )?;
         build.set(1);
+        let schemas = schema::gauges()?;
         registry.register(Box::new(operations.clone()))?;
         registry.register(Box::new(durations.clone()))?;
         registry.register(Box::new(invalidations.clone()))?;
@@ -152,6 +157,7 @@ impl Metrics {
             Box::new(confirmations.clone()),
             Box::new(exports.clone()),
             Box::new(build),
+            Box::new(schemas.clone()),
             Box::new(ProcessCollector::for_self()),
         ] {
             registry.register(collector)?;
@@ -195,6 +201,7 @@ impl Metrics {
             purged,
             confirmations,
             exports: Arc::new(exports),
+            schemas,
         })
     }
 
@@ -219,6 +226,18 @@ impl Metrics {
         self.purged.inc_by(ack.met);
         self.confirmations.with_label_values(&[CONFIRMED]).inc_by(ack.confirmed);
         self.confirmations.with_label_values(&[EXPIRED]).inc_by(ack.expired);
+    }
+
+    /// The schema of this database stands so from now on.
+    pub(crate) fn schema(&self, database: &str, state: SchemaState) {
+        for other in SchemaState::ALL {
+            self.schemas.with_label_values(&[database, other.label()]).set(i64::from(other == state));
+        }
+    }
+
+    /// Where what others count is shown too.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// What became of traces that were to be sent.

@@ -8,9 +8,9 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::background;
 use crate::config::Config;
 use crate::http::{Service, router};
-use crate::mesh;
 use crate::store::Store;
 
 /// A companion that listens and does not serve yet.
@@ -45,18 +45,8 @@ impl Server {
         let service = Arc::new(Service::new(&config, store, stops.clone())?);
         tracing::info!(%address, store = service.store.name(), version = env!("CARGO_PKG_VERSION"), "listening");
 
-        let follower = tokio::spawn({
-            let service = Arc::clone(&service);
-            let settings = config.ui.clone();
-            let local_url = Config { listen: address, ..config.clone() }.local_url();
-            let watch = async move |service: &Service| match &service.ui {
-                Some(ui) => ui.watch(&settings, &local_url).await,
-                None => {}
-            };
-            async move {
-                tokio::join!(service.store.follow(), mesh::announce(&service), watch(&service));
-            }
-        });
+        let local_url = Config { listen: address, ..config.clone() }.local_url();
+        let background = tokio::spawn(background::run(Arc::clone(&service), config.clone(), local_url));
         let otlp = service.otlp.clone();
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
@@ -74,7 +64,7 @@ impl Server {
             Ok(served) => served??,
             Err(_) => tracing::warn!(grace_ms = config.shutdown_grace_ms, "requests were still in flight"),
         }
-        follower.abort();
+        background.abort();
         if let Some(otlp) = otlp {
             otlp.stop().await;
         }

@@ -1,0 +1,18 @@
+//! What a companion does beside answering.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::http::Service;
+use crate::mesh;
+
+/// Does all of it, until it is dropped. `local_url` is where this companion listens.
+pub(crate) async fn run(service: Arc<Service>, config: Config, local_url: String) {
+    let schemas = service.schemas.follow(&config, &service.metrics);
+    let ui = async {
+        if let Some(ui) = &service.ui {
+            ui.watch(&config.ui, &local_url).await;
+        }
+    };
+    tokio::join!(service.store.follow(), mesh::announce(&service), schemas, ui);
+}
