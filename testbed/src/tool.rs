@@ -24,6 +24,8 @@ pub enum Tool {
     RedisCli,
     /// `postgres`; its siblings (`initdb`, `psql`) are in the same folder.
     Postgres,
+    /// `pgbouncer`.
+    PgBouncer,
     /// `nginx`.
     Nginx,
     /// `wrk`.
@@ -36,12 +38,13 @@ pub enum Tool {
 
 impl Tool {
     /// Every tool there is.
-    pub const ALL: [Tool; 9] = [
+    pub const ALL: [Tool; 10] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
         Tool::RedisCli,
         Tool::Postgres,
+        Tool::PgBouncer,
         Tool::Nginx,
         Tool::Wrk,
         Tool::Node,
@@ -56,6 +59,7 @@ impl Tool {
             Tool::RedisServer => "redis-server",
             Tool::RedisCli => "redis-cli",
             Tool::Postgres => "postgres",
+            Tool::PgBouncer => "pgbouncer",
             Tool::Nginx => "nginx",
             Tool::Wrk => "wrk",
             Tool::Node => "node",
@@ -99,6 +103,7 @@ impl Tool {
             Tool::RedisServer => Source::Debian { package: "redis-server" },
             Tool::RedisCli => Source::Debian { package: "redis-tools" },
             Tool::Postgres => Source::Debian { package: "postgresql-15" },
+            Tool::PgBouncer => Source::Debian { package: "pgbouncer" },
             Tool::Nginx => Source::Debian { package: "nginx" },
             Tool::Wrk => Source::Debian { package: "wrk" },
             Tool::Node => Source::Debian { package: "nodejs" },
