@@ -2,6 +2,7 @@
 
 mod address;
 mod check;
+mod databases;
 mod fields;
 mod load;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use address::Address;
+pub use databases::{Database, Migrate};
 pub use load::ConfigError;
 
 /// Every setting of the companion. A file or an environment that sets none of them yields the defaults.
@@ -37,6 +39,12 @@ pub struct Config {
     pub redis: Redis,
     /// The log of invalidations.
     pub invalidation: Invalidation,
+    /// The database of the workspace.
+    pub workspace: Database,
+    /// The database of the trading signals.
+    pub tp_capital: Database,
+    /// How the databases' schemas are brought up to date.
+    pub migrate: Migrate,
 }
 
 /// What is logged, and how.
@@ -230,6 +238,9 @@ impl Default for Config {
             embedded: Embedded::default(),
             redis: Redis::default(),
             invalidation: Invalidation::default(),
+            workspace: Database::default(),
+            tp_capital: Database::default(),
+            migrate: Migrate::default(),
         }
     }
 }

@@ -84,6 +84,29 @@ fn a_wrong_setting_is_named_with_its_value_and_what_would_be_right() {
             &[],
             &["cache.max_entry_bytes", "1048576", "at most embedded.max_bytes (1000)"],
         ),
+        ("[workspace]\nurl = 'nonsense'", &[], &["workspace.url (from", "expected a PostgreSQL URL"]),
+        (
+            "[tp_capital]\nurl = 'postgres://a/b?sslmode=full'",
+            &[],
+            &["tp_capital.url", "expected a PostgreSQL URL", "sslmode"],
+        ),
+        (
+            "[workspace]\ntls_ca_file = '/ca'",
+            &[],
+            &["workspace.tls_ca_file", "workspace.url", "sslmode=require"],
+        ),
+        (
+            "[workspace]\nurl = 'postgres://a/b?sslmode=require'\ntls_ca_file = '/ca'",
+            &[],
+            &["workspace.tls_ca_file", "cannot read /ca"],
+        ),
+        ("[migrate]\nlock_timeout_ms = 0", &[], &["migrate.lock_timeout_ms", "`0`", "from 1 to 10000"]),
+        ("[migrate]\nsets = ['A b']", &[], &["migrate.sets", "\"A b\"", "lower-case letters"]),
+        (
+            "[migrate]\ndirectory = '/nowhere'",
+            &[],
+            &["migrate.directory", "\"/nowhere\"", "expected a folder"],
+        ),
         ("a = [", &[], &["slipstream.toml is no TOML", "line 1"]),
         (
             "",
@@ -160,9 +183,11 @@ fn a_missing_file_is_an_error() {
 #[test]
 fn secrets_are_never_shown() {
     let config =
-        load("token = 'sesame'\n[redis]\npassword = 'hunter2'\nsentinel_password = 'hunter3'", &[]).unwrap();
+        load("token = 'sesame'\n[redis]\npassword = 'hunter2'\nsentinel_password = 'hunter3'\n[workspace]\nurl = 'postgres://u:hunter4@h/d'", &[]).unwrap();
     let shown = format!("{config:?}{}", toml::to_string(&config).unwrap());
     assert!(!shown.contains("hunter") && !shown.contains("sesame") && shown.contains("********"), "{shown}");
     let refused = load("token = 'open sesame'", &[]).unwrap_err().to_string();
     assert!(!refused.contains("sesame"), "{refused}");
+    let refused = load("[workspace]\nurl = 'postgres://u:hunter5@h/d?port=x'", &[]).unwrap_err().to_string();
+    assert!(!refused.contains("hunter"), "{refused}");
 }

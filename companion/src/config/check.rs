@@ -1,8 +1,11 @@
 //! What settings must fulfil together.
 
 use std::fs;
+use std::path::Path;
 
-use super::{Config, ConfigError, Redis};
+use tokio_postgres::config::SslMode;
+
+use super::{Config, ConfigError, Database, Redis};
 
 /// What the settings must fulfil together. The error is put down to all sources: each setting is right by itself.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
@@ -20,7 +23,40 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(error("token", reason));
     }
     check_servers(&config.redis)?;
-    check_tls(&config.redis)
+    check_tls(&config.redis)?;
+    for (section, database) in [("workspace", &config.workspace), ("tp_capital", &config.tp_capital)] {
+        check_database(section, database)?;
+    }
+    let directory = &config.migrate.directory;
+    if !directory.is_empty() && !Path::new(directory).is_dir() {
+        let reason =
+            format!("{directory:?}, expected a folder, or \"\" for the migrations that are built in");
+        return Err(error("migrate.directory", reason));
+    }
+    Ok(())
+}
+
+fn check_database(section: &str, database: &Database) -> Result<(), ConfigError> {
+    let file = &database.tls_ca_file;
+    if file.is_empty() {
+        return Ok(());
+    }
+    let path = format!("{section}.tls_ca_file");
+    let verifies = database
+        .url
+        .reveal()
+        .parse::<tokio_postgres::Config>()
+        .is_ok_and(|url| url.get_ssl_mode() == SslMode::Require);
+    if !verifies {
+        let reason = format!("set, but {section}.url does not say sslmode=require, expected it to");
+        return Err(error(&path, reason));
+    }
+    let text = fs::read_to_string(file).map_err(|why| error(&path, format!("cannot read {file}: {why}")))?;
+    if !text.contains("BEGIN CERTIFICATE") {
+        let reason = format!("{file} has no \"BEGIN CERTIFICATE\", expected a file in PEM format");
+        return Err(error(&path, reason));
+    }
+    Ok(())
 }
 
 fn check_servers(redis: &Redis) -> Result<(), ConfigError> {

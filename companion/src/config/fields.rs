@@ -67,6 +67,36 @@ pub(super) fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret
     if fits { Ok(token) } else { Err(de::Error::custom("expected at most 256 visible ASCII characters")) }
 }
 
+/// A PostgreSQL URL, or nothing. The error does not show it: it may hold a password.
+pub(super) fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let url = Secret::deserialize(deserializer)?;
+    if url.0.is_empty() {
+        return Ok(url);
+    }
+    match url.0.parse::<tokio_postgres::Config>() {
+        Ok(_) => Ok(url),
+        Err(error) => Err(de::Error::custom(format_args!(
+            "expected a PostgreSQL URL, such as postgres://user:password@127.0.0.1:5432/workspace ({})",
+            std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+        ))),
+    }
+}
+
+/// The name of a set of migrations.
+pub(super) fn set_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let fits = |name: &str| {
+        (1..=32).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    match names.iter().find(|name| !fits(name)) {
+        Some(name) => Err(de::Error::custom(format_args!(
+            "{name:?}, expected 1 to 32 lower-case letters, digits and hyphens, such as \"default\""
+        ))),
+        None => Ok(names),
+    }
+}
+
 /// What Redis keys start with. A brace would change which slot of a cluster they lie in.
 pub(super) fn key_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer.deserialize_str(Text {
