@@ -2,6 +2,7 @@
 
 mod cache;
 mod logging;
+mod pooling;
 mod purge;
 mod table;
 mod validate;
@@ -19,6 +20,7 @@ use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
+use pooling::Pooling;
 use purge::Purge;
 use validate::Validate;
 
@@ -47,6 +49,9 @@ enum Command {
     Cache(Cache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
+    /// PgBouncer between services and databases: its configuration, and what it does.
+    #[command(subcommand)]
+    Pooling(Pooling),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -61,7 +66,8 @@ enum ConfigCommand {
 #[derive(Debug, Args)]
 struct ConfigArgs {
     /// A TOML file of settings. Every setting may also come from a variable SLIPSTREAM_<SECTION>__<KEY>, such as
-    /// SLIPSTREAM_CACHE__MAX_ENTRY_BYTES, and Redis from REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_PASSWORD.
+    /// SLIPSTREAM_CACHE__MAX_ENTRY_BYTES, Redis from REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_PASSWORD,
+    /// and PgBouncer from USE_PGBOUNCER, PGBOUNCER_HOST and PGBOUNCER_PORT.
     #[arg(long, value_name = "FILE", env = "SLIPSTREAM_CONFIG")]
     config: Option<PathBuf>,
 }
@@ -123,6 +129,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Stats(remote) => ask(stats(remote)),
         // What it finds decides on the status.
         Command::Validate(validate) => return ask(validate.run()),
+        Command::Pooling(pooling) => return ask(pooling.run()),
     }?;
     Ok(ExitCode::SUCCESS)
 }

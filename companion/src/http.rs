@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
+use crate::pooling::Meters;
 use crate::rivals::Rivals;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::waits::Waits;
@@ -32,6 +33,8 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
+    /// PgBouncer's figures, if it is asked for them.
+    pub(crate) pgbouncer: Option<Meters>,
     pub(crate) waits: Waits,
     rivals: Rivals,
     max_entry_bytes: usize,
@@ -48,8 +51,12 @@ impl Service {
         store: Store,
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, prometheus::Error> {
+        let metrics = Metrics::new(store.name())?;
+        let pgbouncer =
+            config.pooling.poll_interval().map(|_| Meters::new(metrics.registry())).transpose()?;
         Ok(Self {
-            metrics: Metrics::new(store.name())?,
+            metrics,
+            pgbouncer,
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),

@@ -9,6 +9,7 @@ mod http;
 mod invalidation_log;
 mod mesh;
 mod metrics;
+mod pooling;
 mod random;
 mod rivals;
 pub mod server;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::http::{Service, router};
 use crate::mesh;
+use crate::pooling;
 use crate::store::Store;
 
 /// A companion that listens and does not serve yet.
@@ -49,6 +50,14 @@ impl Server {
             let service = Arc::clone(&service);
             async move { tokio::join!(service.store.follow(), mesh::announce(&service)) }
         });
+        let poller = tokio::spawn({
+            let (service, pooling) = (Arc::clone(&service), config.pooling.clone());
+            async move {
+                if let Some(meters) = &service.pgbouncer {
+                    pooling::poll(&pooling, meters).await;
+                }
+            }
+        });
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -66,6 +75,7 @@ impl Server {
             Err(_) => tracing::warn!(grace_ms = config.shutdown_grace_ms, "requests were still in flight"),
         }
         follower.abort();
+        poller.abort();
         Ok(())
     }
 }
