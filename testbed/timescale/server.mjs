@@ -21,7 +21,7 @@ const PROTOCOL = 196608;
 const IDLE = 'I'.charCodeAt(0);
 
 const database = await PGlite.create({ extensions: { timescaledb } });
-await database.exec('CREATE EXTENSION timescaledb');
+await database.exec('CREATE EXTENSION timescaledb; SET client_min_messages = notice');
 
 /** The turn at the session: whoever calls waits for those before. */
 class Turns {

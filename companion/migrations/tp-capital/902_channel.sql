@@ -1,0 +1,13 @@
+--! transaction: none
+--! set: covered
+--! index: tp_capital_signals_channel
+--! query: SELECT id, ts, asset, signal_type, price FROM tp_capital_signals
+--! | WHERE channel = {channel}
+--! | ORDER BY ts DESC, id DESC LIMIT 50
+--! sample: SELECT channel FROM tp_capital_signals ORDER BY ts DESC LIMIT 1
+--! covered-by: tp_capital_signals_channel_latest
+CREATE INDEX CONCURRENTLY tp_capital_signals_channel
+    ON tp_capital_signals (channel);
+
+--! down
+DROP INDEX CONCURRENTLY IF EXISTS tp_capital_signals_channel;

@@ -1,0 +1,12 @@
+--! transaction: none
+--! set: default
+--! index: workspace_items_category_priority_created
+--! query: SELECT id, title, status FROM workspace_items
+--! | WHERE category = {category} AND priority = {priority}
+--! | ORDER BY created_at DESC, id DESC LIMIT 50
+--! sample: SELECT category, priority FROM workspace_items ORDER BY id DESC LIMIT 1
+CREATE INDEX CONCURRENTLY workspace_items_category_priority_created
+    ON workspace_items (category, priority, created_at DESC, id DESC);
+
+--! down
+DROP INDEX CONCURRENTLY IF EXISTS workspace_items_category_priority_created;

@@ -1,0 +1,13 @@
+-- Items that have all of some tags.
+--! transaction: none
+--! set: default
+--! index: workspace_items_tags
+--! query: SELECT id, title, status FROM workspace_items
+--! | WHERE tags @> {tags}
+--! | ORDER BY created_at DESC, id DESC LIMIT 50
+--! sample: SELECT tags[1:2] AS tags FROM workspace_items WHERE cardinality(tags) >= 2 ORDER BY id DESC LIMIT 1
+CREATE INDEX CONCURRENTLY workspace_items_tags
+    ON workspace_items USING gin (tags);
+
+--! down
+DROP INDEX CONCURRENTLY IF EXISTS workspace_items_tags;

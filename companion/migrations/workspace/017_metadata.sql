@@ -1,0 +1,13 @@
+-- Items whose metadata contains this.
+--! transaction: none
+--! set: default
+--! index: workspace_items_metadata
+--! query: SELECT id, title, status FROM workspace_items
+--! | WHERE metadata @> {metadata}
+--! | ORDER BY created_at DESC, id DESC LIMIT 50
+--! sample: SELECT metadata FROM workspace_items WHERE metadata <> jsonb_build_object() ORDER BY id DESC LIMIT 1
+CREATE INDEX CONCURRENTLY workspace_items_metadata
+    ON workspace_items USING gin (metadata jsonb_path_ops);
+
+--! down
+DROP INDEX CONCURRENTLY IF EXISTS workspace_items_metadata;
