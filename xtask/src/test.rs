@@ -45,7 +45,7 @@ pub fn run(options: &Options) -> ExitCode {
 
 fn run_all(options: &Options) -> Result<Summary> {
     let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Postgres, Tool::PgBouncer];
-    tools.extend([Tool::Node, Tool::WasmBindgenTestRunner]);
+    tools.extend([Tool::Node, Tool::Timescale, Tool::WasmBindgenTestRunner]);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {
         artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])
