@@ -5,6 +5,7 @@ mod logging;
 mod pooling;
 mod purge;
 mod table;
+mod timescale;
 mod validate;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::server::Server;
 use cache::Cache;
 use pooling::Pooling;
 use purge::Purge;
+use timescale::Timescale;
 use validate::Validate;
 
 /// Exit status of wrong settings, as of a wrong command line.
@@ -52,6 +54,9 @@ enum Command {
     /// PgBouncer between services and databases: its configuration, and what it does.
     #[command(subcommand)]
     Pooling(Pooling),
+    /// TimescaleDB below the signals: what is in force, and how they should lie.
+    #[command(subcommand)]
+    Timescale(Timescale),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -130,6 +135,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         // What it finds decides on the status.
         Command::Validate(validate) => return ask(validate.run()),
         Command::Pooling(pooling) => return ask(pooling.run()),
+        Command::Timescale(timescale) => return ask(timescale.run()),
     }?;
     Ok(ExitCode::SUCCESS)
 }

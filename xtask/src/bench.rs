@@ -6,11 +6,13 @@ mod cpu;
 mod envoy_config;
 mod load;
 mod measure;
+mod page;
 mod record;
 mod report;
 mod stack;
 mod statistics;
 mod targets;
+mod timescale;
 mod verify;
 
 use std::process::ExitCode;
@@ -25,7 +27,11 @@ use targets::Verdict;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
+    /// Something else than the proxy
+    #[command(subcommand)]
+    other: Option<Other>,
     /// How often every case is measured; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..))]
     rounds: u8,
@@ -40,8 +46,18 @@ pub struct Options {
     record: bool,
 }
 
+/// What there is to measure beside the proxy.
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    /// Compare how signals may lie in TimescaleDB, and daily sums with the signals themselves
+    Timescale(timescale::Options),
+}
+
 /// Runs the benchmark; it fails if a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    if let Some(Other::Timescale(options)) = &options.other {
+        return timescale::run(options);
+    }
     // Before the build, which makes the machine busy itself.
     let load_average = record::load_average()?;
     if load_average > 0.5 {
