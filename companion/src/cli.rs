@@ -2,7 +2,11 @@
 
 mod cache;
 mod logging;
+<<<<<<< HEAD
 mod pooling;
+=======
+mod migrate;
+>>>>>>> migrate
 mod purge;
 mod table;
 mod timescale;
@@ -21,10 +25,16 @@ use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
+<<<<<<< HEAD
 use pooling::Pooling;
+=======
+use migrate::Migrate;
+>>>>>>> migrate
 use purge::Purge;
 use timescale::Timescale;
 use validate::Validate;
+
+pub(crate) use migrate::schema_summary;
 
 /// Exit status of wrong settings, as of a wrong command line.
 const WRONG_SETTINGS: u8 = 2;
@@ -51,12 +61,18 @@ enum Command {
     Cache(Cache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
+<<<<<<< HEAD
     /// PgBouncer between services and databases: its configuration, and what it does.
     #[command(subcommand)]
     Pooling(Pooling),
     /// TimescaleDB below the signals: what is in force, and how they should lie.
     #[command(subcommand)]
     Timescale(Timescale),
+=======
+    /// Bring the databases' schemas up to date, and show that their indexes are used.
+    #[command(subcommand)]
+    Migrate(Migrate),
+>>>>>>> migrate
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -132,7 +148,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Purge(purge) => ask(purge.run()),
         Command::Cache(cache) => ask(cache.run()),
         Command::Stats(remote) => ask(stats(remote)),
-        // What it finds decides on the status.
+        // What they find decides on the status.
+        Command::Migrate(migrate) => return ask(migrate.run()),
         Command::Validate(validate) => return ask(validate.run()),
         Command::Pooling(pooling) => return ask(pooling.run()),
         Command::Timescale(timescale) => return ask(timescale.run()),

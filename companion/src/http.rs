@@ -23,6 +23,7 @@ use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
 use crate::pooling::Meters;
 use crate::rivals::Rivals;
+use crate::schema::Schemas;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::waits::Waits;
 use answer::failure;
@@ -36,6 +37,8 @@ pub(crate) struct Service {
     /// PgBouncer's figures, if it is asked for them.
     pub(crate) pgbouncer: Option<Meters>,
     pub(crate) waits: Waits,
+    pub(crate) schemas: Schemas,
+    requires_schemas: bool,
     rivals: Rivals,
     max_entry_bytes: usize,
     max_ttl: Duration,
@@ -60,6 +63,8 @@ impl Service {
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
+            schemas: Schemas::default(),
+            requires_schemas: config.migrate.require_current,
             rivals: Rivals::default(),
             max_entry_bytes: config.cache.max_entry_bytes,
             max_ttl: config.max_ttl(),

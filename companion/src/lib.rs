@@ -12,6 +12,7 @@ mod metrics;
 mod pooling;
 mod random;
 mod rivals;
+mod schema;
 pub mod server;
 mod store;
 mod url;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use invalidation::Target;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::store::Claim;
@@ -82,6 +82,39 @@ impl From<Claim> for LeaseOutcome {
     }
 }
 
+/// How a database's schema stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SchemaState {
+    /// As it should be.
+    Current,
+    /// Something is to be applied, or was edited after it ran.
+    Behind,
+    /// All is applied, but somebody changed something else.
+    Drifted,
+    /// It is being migrated.
+    Migrating,
+    /// Migrating it failed.
+    Failed,
+    /// The database does not tell.
+    Unknown,
+}
+
+impl SchemaState {
+    const ALL: [Self; 6] =
+        [Self::Current, Self::Behind, Self::Drifted, Self::Migrating, Self::Failed, Self::Unknown];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Behind => "behind",
+            Self::Drifted => "drifted",
+            Self::Migrating => "migrating",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One operation on the store: how often it had each outcome, and how long it took.
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -124,6 +157,7 @@ pub(crate) struct Metrics {
     followers: IntGauge,
     log_position: IntGauge,
     ack_duration: Histogram,
+    schemas: IntGaugeVec,
 }
 
 impl Metrics {
@@ -163,6 +197,13 @@ impl Metrics {
             "slipstream_invalidation_ack_duration_seconds",
             "How long it took until every follower had confirmed an invalidation or lost its lease.",
         ))?;
+        let schemas = IntGaugeVec::new(
+            Opts::new(
+                "slipstream_schema_state",
+                "How the schema of a configured database stands: 1 for the state that holds.",
+            ),
+            &["database", "state"],
+        )?;
         let build = IntGauge::with_opts(
             Opts::new("slipstream_build_info", "Always 1; the label names the version that runs.")
                 .const_label("version", env!("CARGO_PKG_VERSION")),
@@ -176,6 +217,7 @@ impl Metrics {
         registry.register(Box::new(followers.clone()))?;
         registry.register(Box::new(log_position.clone()))?;
         registry.register(Box::new(ack_duration.clone()))?;
+        registry.register(Box::new(schemas.clone()))?;
         registry.register(Box::new(build))?;
         for kind in KINDS {
             invalidations.get_metric_with_label_values(&[kind])?;
@@ -195,6 +237,7 @@ impl Metrics {
             followers,
             log_position,
             ack_duration,
+            schemas,
         })
     }
 
@@ -221,6 +264,13 @@ impl Metrics {
     /// An invalidation was acknowledged after this time.
     pub(crate) fn acknowledged(&self, took: Duration) {
         self.ack_duration.observe(took.as_secs_f64());
+    }
+
+    /// The schema of this database stands so from now on.
+    pub(crate) fn schema(&self, database: &str, state: SchemaState) {
+        for other in SchemaState::ALL {
+            self.schemas.with_label_values(&[database, other.label()]).set(i64::from(other == state));
+        }
     }
 
     /// Everything in Prometheus' text format; the gauges as they are given.

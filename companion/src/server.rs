@@ -47,8 +47,11 @@ impl Server {
         tracing::info!(%address, store = service.store.name(), version = env!("CARGO_PKG_VERSION"), "listening");
 
         let follower = tokio::spawn({
-            let service = Arc::clone(&service);
-            async move { tokio::join!(service.store.follow(), mesh::announce(&service)) }
+            let (service, config) = (Arc::clone(&service), config.clone());
+            async move {
+                let schemas = service.schemas.follow(&config, &service.metrics);
+                tokio::join!(service.store.follow(), mesh::announce(&service), schemas)
+            }
         });
         let poller = tokio::spawn({
             let (service, pooling) = (Arc::clone(&service), config.pooling.clone());

@@ -1,7 +1,7 @@
 //! A throwaway PostgreSQL.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::account::unprivileged;
-use crate::{Launch, Process, Tool, User, ports, temp_dir};
+use crate::{Certificates, Launch, Process, Tool, User, ports, temp_dir};
 
 /// A PostgreSQL server with an empty database, trusting every local connection, safe from nothing (`fsync=off`).
 #[derive(Debug)]
@@ -30,6 +30,15 @@ impl Postgres {
 
     /// Like `start`, with settings such as `max_connections=20`.
     pub fn start_with(settings: &[&str]) -> Result<Postgres> {
+        Postgres::launch(settings, None)
+    }
+
+    /// Like `start`, with TLS by these certificates. The role `postgres` is trusted; everybody else needs TLS and a password.
+    pub fn start_secured(certificates: &Certificates) -> Result<Postgres> {
+        Postgres::launch(&[], Some(certificates))
+    }
+
+    fn launch(settings: &[&str], certificates: Option<&Certificates>) -> Result<Postgres> {
         let server = Tool::Postgres.path()?;
         let programs = server.parent().context("postgres is in no folder")?.to_owned();
         let dir = temp_dir("postgres")?;
@@ -41,6 +50,7 @@ impl Postgres {
         }
         let (data, port) = (home.join("data").display().to_string(), ports::free());
         initialise(&programs, &home.display().to_string(), &data, user)?;
+        let secured = certificates.map_or(Ok(Vec::new()), |own| secure(own, &home, user))?;
         let socket = format!("unix_socket_directories={}", home.display());
         let own = [
             socket.as_str(),
@@ -56,7 +66,9 @@ impl Postgres {
             .user(user)
             // The polite signal waits for clients to leave, and nobody needs what is in here.
             .stop_signal(Signal::QUIT);
-        for setting in own.iter().chain(settings) {
+        for setting in
+            own.iter().copied().chain(secured.iter().map(String::as_str)).chain(settings.iter().copied())
+        {
             launch = launch.args(["-c", setting]);
         }
         let is_ready = programs.join("pg_isready");
@@ -105,6 +117,26 @@ impl Postgres {
     fn database_url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
+}
+
+/// Puts certificate, key and rules where the server can read them; the settings that name them.
+fn secure(certificates: &Certificates, home: &Path, user: Option<User>) -> Result<Vec<String>> {
+    let rules = "host all postgres 127.0.0.1/32 trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+    let place = |name: &str, content: Vec<u8>| -> Result<String> {
+        let path = home.join(name);
+        fs::write(&path, content)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        if let Some(user) = user {
+            chown(&path, Some(user.uid), Some(user.gid))?;
+        }
+        Ok(path.display().to_string())
+    };
+    Ok(vec![
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", place("cert.pem", fs::read(certificates.cert())?)?),
+        format!("ssl_key_file={}", place("key.pem", fs::read(certificates.key())?)?),
+        format!("hba_file={}", place("hba.conf", rules.as_bytes().to_vec())?),
+    ])
 }
 
 fn initialise(programs: &Path, home: &str, data: &str, user: Option<User>) -> Result<()> {

@@ -1,9 +1,7 @@
 --! transaction: none
 --! set: default
 --! index: tp_capital_signals_metadata
---! query: SELECT id, ts, asset, signal_type, price FROM tp_capital_signals
---! | WHERE metadata @> {metadata}
---! | ORDER BY ts DESC, id DESC LIMIT 50
+--! query: SELECT count(*) FROM tp_capital_signals WHERE metadata @> {metadata}
 --! sample: SELECT metadata FROM tp_capital_signals WHERE metadata <> jsonb_build_object() ORDER BY ts DESC LIMIT 1
 CREATE INDEX CONCURRENTLY tp_capital_signals_metadata
     ON tp_capital_signals USING gin (metadata jsonb_path_ops);

@@ -3,7 +3,10 @@
 --! query: SELECT id, title, status FROM workspace_items
 --! | WHERE priority = {priority} AND status = {status}
 --! | ORDER BY created_at DESC, id DESC LIMIT 50
---! sample: SELECT priority, status FROM workspace_items ORDER BY id DESC LIMIT 1
+--! sample: SELECT (SELECT u.v FROM pg_stats, unnest(most_common_vals::text::text[]) WITH ORDINALITY u (v, n)
+--! | WHERE schemaname = current_schema() AND tablename = 'workspace_items' AND attname = 'priority' ORDER BY n DESC LIMIT 1) AS priority,
+--! | (SELECT u.v FROM pg_stats, unnest(most_common_vals::text::text[]) WITH ORDINALITY u (v, n)
+--! | WHERE schemaname = current_schema() AND tablename = 'workspace_items' AND attname = 'status' ORDER BY n DESC LIMIT 1) AS status
 CREATE INDEX CONCURRENTLY workspace_items_priority_status_created
     ON workspace_items (priority, status, created_at DESC, id DESC);
 

@@ -4,7 +4,10 @@
 --! query: SELECT id, title, status FROM workspace_items
 --! | WHERE category = {category} AND priority = {priority}
 --! | ORDER BY created_at DESC, id DESC LIMIT 50
---! sample: SELECT category, priority FROM workspace_items ORDER BY id DESC LIMIT 1
+--! sample: SELECT (SELECT u.v FROM pg_stats, unnest(most_common_vals::text::text[]) WITH ORDINALITY u (v, n)
+--! | WHERE schemaname = current_schema() AND tablename = 'workspace_items' AND attname = 'category' ORDER BY n DESC LIMIT 1) AS category,
+--! | (SELECT u.v FROM pg_stats, unnest(most_common_vals::text::text[]) WITH ORDINALITY u (v, n)
+--! | WHERE schemaname = current_schema() AND tablename = 'workspace_items' AND attname = 'priority' ORDER BY n DESC LIMIT 1) AS priority
 CREATE INDEX CONCURRENTLY workspace_items_category_priority_created
     ON workspace_items (category, priority, created_at DESC, id DESC);
 

@@ -2,9 +2,7 @@
 --! transaction: none
 --! set: default
 --! index: workspace_items_tags
---! query: SELECT id, title, status FROM workspace_items
---! | WHERE tags @> {tags}
---! | ORDER BY created_at DESC, id DESC LIMIT 50
+--! query: SELECT count(*) FROM workspace_items WHERE tags @> {tags}
 --! sample: SELECT tags[1:2] AS tags FROM workspace_items WHERE cardinality(tags) >= 2 ORDER BY id DESC LIMIT 1
 CREATE INDEX CONCURRENTLY workspace_items_tags
     ON workspace_items USING gin (tags);

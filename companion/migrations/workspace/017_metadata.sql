@@ -2,9 +2,7 @@
 --! transaction: none
 --! set: default
 --! index: workspace_items_metadata
---! query: SELECT id, title, status FROM workspace_items
---! | WHERE metadata @> {metadata}
---! | ORDER BY created_at DESC, id DESC LIMIT 50
+--! query: SELECT count(*) FROM workspace_items WHERE metadata @> {metadata}
 --! sample: SELECT metadata FROM workspace_items WHERE metadata <> jsonb_build_object() ORDER BY id DESC LIMIT 1
 CREATE INDEX CONCURRENTLY workspace_items_metadata
     ON workspace_items USING gin (metadata jsonb_path_ops);

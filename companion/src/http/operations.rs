@@ -81,7 +81,17 @@ pub(super) async fn health() -> Response {
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     match service.store.ready() {
         Ok(()) if service.rivals.are_there() => failure(StatusCode::SERVICE_UNAVAILABLE, rivals::COMPLAINT),
-        Ok(()) => (StatusCode::OK, "ready\n").into_response(),
+        Ok(()) => {
+            // What a database lacks makes requests slower, not wrong, and the cache serves all the same: it is only said, unless the
+            // settings want more.
+            let (lines, are_current) = service.schemas.lines();
+            if service.requires_schemas && !are_current {
+                return failure(StatusCode::SERVICE_UNAVAILABLE, lines.join("; "));
+            }
+            let text: String =
+                ["ready".to_owned()].into_iter().chain(lines).map(|line| line + "\n").collect();
+            (StatusCode::OK, text).into_response()
+        }
         Err(error) => unavailable(&error),
     }
 }

@@ -113,6 +113,9 @@ fn why(config: &Config, error: &tokio_postgres::Error) -> String {
         None if reason.contains("unsupported startup parameter") => {
             "This looks like a pooler such as PgBouncer: migrations need the URL of PostgreSQL itself".to_owned()
         }
+        None if reason.contains("certificate") => {
+            "The server's certificate is not trusted: set tls_ca_file to the PEM file of who signed it".to_owned()
+        }
         None => "Is PostgreSQL running there, and the URL right?".to_owned(),
     };
     format!("{reason}. {remedy}")

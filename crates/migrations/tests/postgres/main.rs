@@ -3,4 +3,9 @@
 
 mod support;
 
+mod bad_input;
 mod built_in;
+mod evidence;
+mod interrupted;
+mod record;
+mod together;
