@@ -2,11 +2,8 @@
 
 mod cache;
 mod logging;
-<<<<<<< HEAD
-mod pooling;
-=======
 mod migrate;
->>>>>>> migrate
+mod pooling;
 mod purge;
 mod table;
 mod timescale;
@@ -25,11 +22,8 @@ use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
-<<<<<<< HEAD
-use pooling::Pooling;
-=======
 use migrate::Migrate;
->>>>>>> migrate
+use pooling::Pooling;
 use purge::Purge;
 use timescale::Timescale;
 use validate::Validate;
@@ -61,18 +55,15 @@ enum Command {
     Cache(Cache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
-<<<<<<< HEAD
+    /// Bring the databases' schemas up to date, and show that their indexes are used.
+    #[command(subcommand)]
+    Migrate(Migrate),
     /// PgBouncer between services and databases: its configuration, and what it does.
     #[command(subcommand)]
     Pooling(Pooling),
     /// TimescaleDB below the signals: what is in force, and how they should lie.
     #[command(subcommand)]
     Timescale(Timescale),
-=======
-    /// Bring the databases' schemas up to date, and show that their indexes are used.
-    #[command(subcommand)]
-    Migrate(Migrate),
->>>>>>> migrate
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),

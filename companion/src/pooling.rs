@@ -13,7 +13,7 @@ mod userlist;
 
 pub(crate) use advice::{advise, judge_load};
 pub(crate) use changes::Change;
-pub(crate) use console::{Console, Figures, PoolRow, StatsRow};
+pub(crate) use console::{Console, Figures, PoolRow, StatsRow, client_tls};
 pub(crate) use files::{Rendered, render};
 pub(crate) use poll::{Meters, poll};
 pub(crate) use target::{Target, targets};

@@ -91,6 +91,9 @@ pub struct Pooling {
     /// Who may have signed clients' certificates (PEM).
     #[serde(deserialize_with = "fields::one_line")]
     pub client_tls_ca_file: String,
+    /// Who may have signed PgBouncer's certificate, for the companion as its client (PEM); empty: any is taken.
+    #[serde(deserialize_with = "fields::one_line")]
+    pub tls_ca_file: String,
     /// TLS between PgBouncer and the databases.
     pub server_tls_mode: TlsMode,
     /// Who may have signed the databases' certificates (PEM).
@@ -211,11 +214,17 @@ impl<'de> Deserialize<'de> for PgBouncerVersion {
 impl Pooling {
     /// Which way queries take.
     pub fn way(&self) -> Way {
-        if self.use_pgbouncer {
-            Way::Pooled { host: self.host.clone(), port: self.port }
-        } else {
-            Way::Direct
-        }
+        if self.use_pgbouncer { self.pooler() } else { Way::Direct }
+    }
+
+    /// The way through PgBouncer.
+    pub fn pooler(&self) -> Way {
+        Way::Pooled { host: self.host.clone(), port: self.port, tls: self.speaks_tls() }
+    }
+
+    /// Whether the companion speaks to PgBouncer by TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.client_tls_mode != TlsMode::Disable
     }
 
     /// The server connections that PgBouncer may have to one database, whoever its users are.
@@ -267,6 +276,7 @@ impl Default for Pooling {
             client_tls_cert_file: String::new(),
             client_tls_key_file: String::new(),
             client_tls_ca_file: String::new(),
+            tls_ca_file: String::new(),
             server_tls_mode: TlsMode::Prefer,
             server_tls_ca_file: String::new(),
             config_file: "/etc/pgbouncer/pgbouncer.ini".to_owned(),

@@ -132,7 +132,15 @@ mod tests {
     fn target(name: &str, port: u16) -> Target {
         let direct: tokio_postgres::Config = "postgres://me@db/x".parse().unwrap();
         let (path, host, user) = (format!("{name}.url"), "db".to_owned(), "me".to_owned());
-        Target { path, name: name.to_owned(), host, port, user, direct }
+        Target {
+            path,
+            name: name.to_owned(),
+            host,
+            port,
+            user,
+            direct,
+            endpoint: migrations::Endpoint::default(),
+        }
     }
 
     fn server(port: u16, max_connections: u32) -> Server {

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use migrations::tls_connector;
+use pooled_postgres::Tls;
 use serde::Serialize;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::config::Pooling;
 
@@ -80,6 +83,12 @@ pub(crate) struct StatsRow {
     pub(crate) average_wait_us: u64,
 }
 
+/// What makes TLS connections to PgBouncer.
+pub(crate) fn client_tls(pooling: &Pooling) -> anyhow::Result<Tls> {
+    let ca_file = &pooling.tls_ca_file;
+    tls_connector(!ca_file.is_empty(), ca_file).map_err(anyhow::Error::msg).context("pooling.tls_ca_file")
+}
+
 impl Console {
     /// Logs in to the console.
     pub(crate) async fn open(pooling: &Pooling) -> anyhow::Result<Self> {
@@ -98,8 +107,10 @@ impl Console {
             .dbname("pgbouncer")
             .user(&pooling.admin_user)
             .password(password);
+        config.ssl_mode(if pooling.speaks_tls() { SslMode::Require } else { SslMode::Disable });
+        let tls = client_tls(pooling)?;
         let place = format!("PgBouncer's console at {}:{}", pooling.host, pooling.port);
-        let connected = tokio::time::timeout(patience, config.connect(NoTls)).await;
+        let connected = tokio::time::timeout(patience, config.connect(tls)).await;
         let Ok(connected) = connected else { bail!("{place} does not answer within {patience:?}") };
         let (client, connection) =
             connected.map_err(told).with_context(|| format!("{place} cannot be used"))?;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use migrations::connect;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, NoTls};
 
 use super::Target;
 
@@ -33,7 +33,7 @@ impl Server {
     /// Asks the server of this database.
     pub(crate) async fn ask(target: &Target, patience: Duration) -> anyhow::Result<Self> {
         let asking = async {
-            let client = connect(target).await?;
+            let client = connect(&target.endpoint, "slipstream pooling").await?;
             let rows =
                 client.query_typed(FACTS, &[] as &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)]).await;
             let row = rows?.into_iter().next().context("the server says nothing about itself")?;
@@ -56,15 +56,4 @@ impl Server {
             }
         }
     }
-}
-
-async fn connect(target: &Target) -> anyhow::Result<Client> {
-    let (client, connection) =
-        target.direct.connect(NoTls).await.map_err(|error| match error.as_db_error() {
-            Some(refusal) => anyhow::anyhow!("{}", refusal.message()),
-            None => anyhow::Error::from(error),
-        })?;
-    // It ends with the client; its errors reach the queries.
-    tokio::spawn(connection);
-    Ok(client)
 }

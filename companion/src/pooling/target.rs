@@ -1,5 +1,6 @@
 //! The databases behind PgBouncer, as their direct URLs name them.
 
+use migrations::Endpoint;
 use tokio_postgres::config::Host;
 
 use crate::config::{Config, ConfigError, Database};
@@ -19,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) user: String,
     /// How to connect to it directly.
     pub(crate) direct: tokio_postgres::Config,
+    /// The same as text, and who may have signed the server's certificate.
+    pub(crate) endpoint: Endpoint,
 }
 
 /// The databases that are configured, each once.
@@ -84,8 +87,10 @@ fn read(path: &str, database: &Database) -> Result<Target, ConfigError> {
             "database \"pgbouncer\", expected another name: it is that of PgBouncer's console",
         ));
     }
+    let (url, tls_ca_file) = (database.url.reveal().to_owned(), database.tls_ca_file.clone());
+    let endpoint = Endpoint { url, tls_ca_file };
     let port = direct.get_ports().first().copied().unwrap_or(5432);
-    Ok(Target { path: path.to_owned(), name, host, port, user, direct })
+    Ok(Target { path: path.to_owned(), name, host, port, user, direct, endpoint })
 }
 
 pub(super) fn error(path: &str, reason: impl Into<String>) -> ConfigError {

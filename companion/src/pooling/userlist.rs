@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use migrations::tls_connector;
 use pooled_postgres::{ScramSecret, server_secret};
+use tokio_postgres::config::SslMode;
 
 use super::Target;
 use super::target::error;
@@ -21,8 +23,11 @@ pub(crate) async fn users(
 ) -> Result<Users, ConfigError> {
     let mut users = Users::new();
     for target in targets {
-        let secret =
-            server_secret(&target.direct).await.map_err(|why| error(&target.path, why.to_string()))?;
+        let verifies = target.direct.get_ssl_mode() == SslMode::Require;
+        let tls =
+            tls_connector(verifies, &target.endpoint.tls_ca_file).map_err(|why| error(&target.path, why))?;
+        let secret = server_secret(&target.direct, &tls).await;
+        let secret = secret.map_err(|why| error(&target.path, why.to_string()))?;
         let password = String::from_utf8_lossy(target.direct.get_password().unwrap_or_default()).into_owned();
         let text =
             secret.map_or_else(|| own_secret(&target.user, &password, before), |secret| secret.to_string());

@@ -17,5 +17,6 @@ pub use mode::ClientMode;
 pub use pool::{PoolError, PoolOptions, pool};
 pub use rows::rows;
 pub use secret::{ScramSecret, SecretError, server_secret};
+pub use tokio_postgres_rustls::MakeRustlsConnect as Tls;
 pub use way::{Way, WayError};
 pub use wire::WireError;

@@ -11,7 +11,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio_postgres::Config;
 
-use crate::ClientMode;
+use crate::{ClientMode, Tls};
 use asker::Asker;
 
 /// How many different errors are told of.
@@ -64,7 +64,7 @@ enum Answer {
 }
 
 /// Asks, and tells what came back. Nothing is written, and no table is read.
-pub async fn cross_talk(config: &Config, plan: Plan) -> Findings {
+pub async fn cross_talk(config: &Config, tls: &Tls, plan: Plan) -> Findings {
     let start = Instant::now();
     // All are connected before one asks: a pooler serves one client after the other from one server connection, and
     // nothing could get mixed up.
@@ -72,7 +72,14 @@ pub async fn cross_talk(config: &Config, plan: Plan) -> Findings {
     let mut clients = JoinSet::new();
     for client in 0..plan.clients {
         let own = plan.queries / plan.clients + u32::from(client < plan.queries % plan.clients);
-        clients.spawn(ask_all(config.clone(), plan, i64::from(client), own, Arc::clone(&barrier)));
+        clients.spawn(ask_all(
+            config.clone(),
+            tls.clone(),
+            plan,
+            i64::from(client),
+            own,
+            Arc::clone(&barrier),
+        ));
     }
     let mut findings = Findings::default();
     let mut errors = BTreeMap::<String, u64>::new();
@@ -100,12 +107,13 @@ pub async fn cross_talk(config: &Config, plan: Plan) -> Findings {
 
 async fn ask_all(
     config: Config,
+    tls: Tls,
     plan: Plan,
     client: i64,
     queries: u32,
     barrier: Arc<Barrier>,
 ) -> Vec<(Answer, u64)> {
-    let connected = tokio::time::timeout(plan.patience, Asker::connect(&config, plan.mode)).await;
+    let connected = tokio::time::timeout(plan.patience, Asker::connect(&config, &tls, plan.mode)).await;
     barrier.wait().await;
     let asker = match connected {
         Ok(Ok(asker)) => Arc::new(asker),

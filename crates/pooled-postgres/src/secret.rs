@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tokio_postgres::Config;
 
+use crate::Tls;
 use crate::wire::{Login, Wire, WireError};
 
 const PREFIX: &str = "SCRAM-SHA-256";
@@ -69,10 +70,10 @@ impl From<WireError> for SecretError {
 ///
 /// It is made from the password and from the salt that the server names to whoever logs in, so it takes no special rights.
 /// From a server that asks for no password any secret will do: `None`.
-pub async fn server_secret(config: &Config) -> Result<Option<ScramSecret>, SecretError> {
+pub async fn server_secret(config: &Config, tls: &Tls) -> Result<Option<ScramSecret>, SecretError> {
     let password =
         config.get_password().filter(|password| !password.is_empty()).ok_or(SecretError::NoPassword)?;
-    let (_, login) = Wire::log_in(config).await?;
+    let (_, login) = Wire::log_in(config, tls).await?;
     match login {
         Login::Trusted => Ok(None),
         Login::Other(method) => {

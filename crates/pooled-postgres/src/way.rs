@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
 
 /// Which way a database is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Way {
         host: String,
         /// The pooler's port.
         port: u16,
+        /// Whether the pooler is spoken to by TLS, whatever the URL says about the server.
+        tls: bool,
     },
 }
 
@@ -58,7 +61,7 @@ impl Way {
             url.parse().map_err(|error: tokio_postgres::Error| WayError::NoUrl(error.to_string()))?;
         match self {
             Self::Direct => Ok(direct),
-            Self::Pooled { host, port } => pooled(&direct, host, *port),
+            Self::Pooled { host, port, tls } => pooled(&direct, host, *port, *tls),
         }
     }
 }
@@ -67,12 +70,12 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str("directly"),
-            Self::Pooled { host, port } => write!(f, "through the pooler at {host}:{port}"),
+            Self::Pooled { host, port, .. } => write!(f, "through the pooler at {host}:{port}"),
         }
     }
 }
 
-fn pooled(direct: &Config, host: &str, port: u16) -> Result<Config, WayError> {
+fn pooled(direct: &Config, host: &str, port: u16, tls: bool) -> Result<Config, WayError> {
     if let Some(options) = direct.get_options().filter(|options| !options.is_empty()) {
         return Err(WayError::SessionOptions(options.to_owned()));
     }
@@ -89,7 +92,7 @@ fn pooled(direct: &Config, host: &str, port: u16) -> Result<Config, WayError> {
     if let Some(timeout) = direct.get_connect_timeout() {
         config.connect_timeout(*timeout);
     }
-    config.ssl_mode(direct.get_ssl_mode());
+    config.ssl_mode(if tls { SslMode::Require } else { SslMode::Disable });
     Ok(config)
 }
 
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn only_the_address_changes() {
-        let way = Way::Pooled { host: "pooler".to_owned(), port: 6432 };
+        let way = Way::Pooled { host: "pooler".to_owned(), port: 6432, tls: false };
         let config =
             way.config("postgres://me:secret@db:5433/shop?application_name=x&connect_timeout=3").unwrap();
         assert_eq!(config.get_hosts(), [Host::Tcp("pooler".to_owned())]);
@@ -120,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_cannot_pass_is_refused() {
-        let way = Way::Pooled { host: "pooler".to_owned(), port: 6432 };
+        let way = Way::Pooled { host: "pooler".to_owned(), port: 6432, tls: false };
         for (url, expected) in [
             ("postgres://db/shop", "names no user"),
             ("postgres://me:hunter2@db", "names no database"),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use migrations::tls_connector;
 use pooled_postgres::probe::{Findings, Plan, cross_talk};
 use pooled_postgres::{ClientMode, PoolOptions, Way, pool, rows, server_secret};
 use testbed::{PgBouncer, PgBouncerOptions, Postgres};
@@ -25,12 +26,16 @@ impl Stack {
 
     async fn ask(&self, way: &Way, mode: ClientMode, clients: u32, queries: u32, in_flight: u32) -> Findings {
         let config = way.config(&self.postgres.url()).unwrap();
-        cross_talk(&config, Plan { mode, clients, queries, in_flight, patience: Duration::from_secs(60) })
-            .await
+        cross_talk(
+            &config,
+            &tls_connector(false, "").unwrap(),
+            Plan { mode, clients, queries, in_flight, patience: Duration::from_secs(60) },
+        )
+        .await
     }
 
     fn pooled(&self) -> Way {
-        Way::Pooled { host: "127.0.0.1".to_owned(), port: self.pgbouncer.port() }
+        Way::Pooled { host: "127.0.0.1".to_owned(), port: self.pgbouncer.port(), tls: false }
     }
 }
 
@@ -83,7 +88,12 @@ async fn each_mode_is_found_right_or_wrong_as_it_is() {
 async fn a_pool_gives_connections_that_answer_typed_queries() {
     let stack = Stack::start(2, "transaction");
     let config = stack.pooled().config(&stack.postgres.url()).unwrap();
-    let pool = pool(config, PoolOptions { max_size: 8, wait: Duration::from_secs(30) }).unwrap();
+    let pool = pool(
+        config,
+        tls_connector(false, "").unwrap(),
+        PoolOptions { max_size: 8, wait: Duration::from_secs(30) },
+    )
+    .unwrap();
     let mut asking = tokio::task::JoinSet::new();
     for number in 0..200_i64 {
         let pool = pool.clone();
@@ -111,7 +121,7 @@ async fn a_secret_made_from_the_password_is_the_servers_own() {
     postgres.sql("SELECT pg_reload_conf()").unwrap();
     let secret = async |user: &str, password: &str| {
         let url = format!("postgres://{user}:{password}@127.0.0.1:{}/postgres", postgres.port());
-        server_secret(&url.parse().unwrap()).await
+        server_secret(&url.parse().unwrap(), &tls_connector(false, "").unwrap()).await
     };
     // The reload is done by and by.
     let deadline = std::time::Instant::now() + Duration::from_secs(20);

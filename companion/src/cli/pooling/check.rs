@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use migrations::tls_connector;
 use pooled_postgres::probe::{Findings, Plan, cross_talk};
 use pooled_postgres::{ClientMode, Way};
 use serde::Serialize;
+use tokio_postgres::config::SslMode;
 
 use crate::cli::ConfigArgs;
 use crate::config::Config;
-use crate::pooling::{Target, targets};
+use crate::pooling::{Target, client_tls, targets};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Check {
@@ -66,11 +68,7 @@ impl Check {
         let config = self.config.load()?;
         let target = self.target(&config)?;
         let pooling = &config.pooling;
-        let way = if self.direct {
-            Way::Direct
-        } else {
-            Way::Pooled { host: pooling.host.clone(), port: pooling.port }
-        };
+        let way = if self.direct { Way::Direct } else { pooling.pooler() };
         let database = match target.path.as_str() {
             "tp_capital.url" => &config.tp_capital,
             _ => &config.workspace,
@@ -90,7 +88,13 @@ impl Check {
                 target.name, plan.queries, plan.clients
             );
         }
-        let findings = cross_talk(&connection, plan).await;
+        let tls = if self.direct {
+            let verifies = connection.get_ssl_mode() == SslMode::Require;
+            tls_connector(verifies, &target.endpoint.tls_ca_file).map_err(anyhow::Error::msg)?
+        } else {
+            client_tls(pooling)?
+        };
+        let findings = cross_talk(&connection, &tls, plan).await;
         let clean = findings.is_clean();
         if self.json {
             let report =

@@ -6,12 +6,12 @@ use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 use tokio::sync::Mutex;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, Config, SimpleQueryMessage};
 
 use super::Answer;
-use crate::ClientMode;
 use crate::rows::rows;
 use crate::wire::{Wire, WireError, said};
+use crate::{ClientMode, Tls};
 
 /// One client on its own connection.
 pub(super) enum Asker {
@@ -20,12 +20,12 @@ pub(super) enum Asker {
 }
 
 impl Asker {
-    pub(super) async fn connect(config: &Config, mode: ClientMode) -> Result<Self, String> {
+    pub(super) async fn connect(config: &Config, tls: &Tls, mode: ClientMode) -> Result<Self, String> {
         if mode == ClientMode::Split {
-            let (wire, _) = Wire::log_in(config).await.map_err(|error| error.to_string())?;
+            let (wire, _) = Wire::log_in(config, tls).await.map_err(|error| error.to_string())?;
             return Ok(Self::Wire(Mutex::new(wire)));
         }
-        let (client, connection) = config.connect(NoTls).await.map_err(told)?;
+        let (client, connection) = config.connect(tls.clone()).await.map_err(told)?;
         // It ends with the client; its errors reach the queries.
         tokio::spawn(connection);
         Ok(Self::Library(client, mode))
