@@ -12,11 +12,17 @@ use std::time::Duration;
 
 use common::{Companion, within};
 use slipstream::config::{Config, Secret};
-use testbed::{PgBouncer, Postgres, wait_until};
+use testbed::{Certificates, PgBouncer, Postgres, wait_until};
 
 /// A PostgreSQL that wants passwords over TCP, with two databases and their users.
 fn database_server(max_connections: u32) -> Postgres {
     let postgres = Postgres::start_with(&[&format!("max_connections={max_connections}")]).unwrap();
+    prepare(&postgres, "host");
+    postgres
+}
+
+/// Makes users and databases, and has the server ask for passwords on connections of this kind only.
+fn prepare(postgres: &Postgres, kind: &str) {
     for sql in [
         "CREATE ROLE work LOGIN PASSWORD 'work''s \"own\"'",
         "CREATE ROLE capital LOGIN PASSWORD 'capital'",
@@ -28,19 +34,15 @@ fn database_server(max_connections: u32) -> Postgres {
         postgres.sql(sql).unwrap();
     }
     let hba = postgres.sql("SHOW hba_file").unwrap();
-    fs::write(hba, "host all postgres all trust\nhost all all all scram-sha-256\n").unwrap();
+    let lines = format!("host all postgres all trust\n{kind} all all all scram-sha-256\n");
+    fs::write(hba, lines).unwrap();
     postgres.sql("SELECT pg_reload_conf()").unwrap();
     let refuses = || {
-        Command::new("psql")
-            .args(["-X", "-w", "-c", "SELECT 1"])
-            .arg(url(&postgres, "guest", "no", "postgres"))
-            .stderr(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
-            .is_ok_and(|status| !status.success())
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-w", "-c", "SELECT 1"]).arg(url(postgres, "guest", "no", "postgres"));
+        psql.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| !status.success())
     };
     assert!(wait_until(Duration::from_secs(20), refuses), "passwords are asked for");
-    postgres
 }
 
 fn url(postgres: &Postgres, user: &str, password: &str, database: &str) -> String {
@@ -92,11 +94,15 @@ struct Stack {
 
 impl Stack {
     fn start(more: &[(&str, &str)]) -> Self {
-        let postgres = database_server(100);
+        Self::start_on(database_server(100), |_| more.to_vec())
+    }
+
+    /// `more` settings may name files in the folder of the configuration.
+    fn start_on<'a>(postgres: Postgres, more: impl FnOnce(&Path) -> Vec<(&'a str, &'a str)>) -> Self {
         let mut kept = Vec::new();
         let pgbouncer = PgBouncer::start_configured(|folder, port| {
             kept = environment(&postgres, folder, port);
-            kept.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+            kept.extend(more(folder).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
             let ran = run(&["render"], &kept, &[]);
             anyhow::ensure!(ran.status == 0, "{ran:?}");
             Ok(())
@@ -239,6 +245,55 @@ fn an_answer_of_another_client_is_found() {
     let figures: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     let queries = figures.pointer("/stats/0/queries").and_then(serde_json::Value::as_u64).unwrap();
     assert!(queries >= 4_000, "{figures}");
+}
+
+#[test]
+fn all_the_way_by_tls() {
+    let certificates = Certificates::new().unwrap();
+    let postgres = Postgres::start_secured(&certificates).unwrap();
+    prepare(&postgres, "hostssl");
+    let secured = |user: &str, password: &str, database: &str| {
+        format!("{}?sslmode=require", url(&postgres, user, password, database))
+    };
+    let workspace = secured("work", "work%27s%20%22own%22", "APPS-WORKSPACE");
+    let capital = secured("capital", "capital", "APPS-TPCAPITAL");
+    let ca = certificates.folder().join("ca.pem").display().to_string();
+    let own = tempfile::tempdir().unwrap();
+    fs::set_permissions(own.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = |name: &str| {
+        let path = own.path().join(name);
+        fs::copy(certificates.folder().join(name), &path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        path.display().to_string()
+    };
+    let (cert, key) = (copy("cert.pem"), copy("key.pem"));
+    let stack = Stack::start_on(postgres, |_| {
+        vec![
+            ("SLIPSTREAM_WORKSPACE__URL", &workspace),
+            ("SLIPSTREAM_WORKSPACE__TLS_CA_FILE", &ca),
+            ("SLIPSTREAM_TP_CAPITAL__URL", &capital),
+            ("SLIPSTREAM_TP_CAPITAL__TLS_CA_FILE", &ca),
+            ("SLIPSTREAM_POOLING__CLIENT_TLS_MODE", "require"),
+            ("SLIPSTREAM_POOLING__CLIENT_TLS_CERT_FILE", &cert),
+            ("SLIPSTREAM_POOLING__CLIENT_TLS_KEY_FILE", &key),
+            ("SLIPSTREAM_POOLING__TLS_CA_FILE", &ca),
+            ("SLIPSTREAM_POOLING__SERVER_TLS_MODE", "require"),
+        ]
+    });
+    for mode in ["typed", "split"] {
+        let ran = stack.run(&["check", "--mode", mode, "--clients", "3", "--queries", "60"], &[]);
+        assert!(ran.stdout.contains(" right, ") && !ran.stdout.contains("60 failed"), "{mode}: {ran:?}");
+        assert!(mode == "split" || ran.status == 0, "{mode}: {ran:?}");
+        let ran = stack.run(&["check", "--mode", mode, "--direct", "--clients", "3", "--queries", "60"], &[]);
+        assert_eq!(ran.status, 0, "{mode}: {ran:?}");
+    }
+    let ran = stack.run(&["apply"], &[]);
+    assert!(ran.status == 0 && ran.stdout.starts_with("nothing changes"), "{ran:?}");
+    let plain = stack.run(&["status"], &[("SLIPSTREAM_POOLING__CLIENT_TLS_MODE", "disable")]);
+    assert!(plain.status == 1 && plain.stderr.contains("cannot be used"), "{plain:?}");
+    // Whoever signed it is not trusted by the system.
+    let ran = stack.run(&["render", "--stdout"], &[("SLIPSTREAM_WORKSPACE__TLS_CA_FILE", "")]);
+    assert!(ran.status != 0, "{ran:?}");
 }
 
 #[test]
