@@ -1,14 +1,54 @@
-//! Connections to PostgreSQL.
+//! Connections to PostgreSQL, directly or through a pooler.
 
 use anyhow::{Context, Result};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
-use tokio_postgres::NoTls;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{NoTls, Row};
 
-/// A pool of at most `size` connections, made when they are needed.
-pub fn pool(url: &str, size: usize) -> Result<Pool> {
-    // The URL may hold a password, so the message does not repeat it.
-    let config = url.parse().context("--database-url is not a PostgreSQL URL")?;
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(config, NoTls, recycling);
-    Pool::builder(manager).max_size(size).build().context("cannot make the connection pool")
+use crate::error::Error;
+
+/// A value of a query, and its type.
+pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A database to ask.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: Pool,
+    names_statements: bool,
+}
+
+impl Database {
+    /// At most `size` connections, made when they are needed.
+    ///
+    /// Statements are named and kept in the server's session unless a pooler hands each transaction another one: then each query is one unit that names
+    /// nothing.
+    pub fn new(url: &str, size: usize, names_statements: bool) -> Result<Database> {
+        // The URL may hold a password, so the message does not repeat it.
+        let config = url.parse().context("--database-url is not a PostgreSQL URL")?;
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config, NoTls, recycling);
+        let pool =
+            Pool::builder(manager).max_size(size).build().context("cannot make the connection pool")?;
+        Ok(Database { pool, names_statements })
+    }
+
+    /// The rows of a query.
+    pub async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        let client = self.pool.get().await?;
+        if !self.names_statements {
+            return Ok(client.query_typed(sql, parameters).await?);
+        }
+        let types: Vec<Type> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
+        let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|(value, _)| *value).collect();
+        let statement = client.prepare_typed_cached(sql, &types).await?;
+        Ok(client.query(&statement, &values).await?)
+    }
+
+    /// The first row of a query that has one.
+    pub async fn query_one(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Row, Error> {
+        let rows = self.query(sql, parameters).await?;
+        rows.into_iter()
+            .next()
+            .ok_or_else(|| Error::Unavailable("a query that always has a row had none".to_owned()))
+    }
 }

@@ -1,11 +1,13 @@
-//! `GET /api/items`: filters, full-text search, pages.
+//! `GET /api/items`: filters, full-text search, pages by number or by where the last one ended.
 
-use deadpool_postgres::Pool;
 use serde::Serialize;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::Type;
 
+use crate::cursor::Cursor;
+use crate::database::{Database, Parameter};
 use crate::error::Error;
 use crate::item::{CATEGORIES, COLUMNS, Item, PRIORITIES, STATUSES};
+use crate::parameters::Parameters;
 
 const DEFAULT_PAGE_SIZE: i64 = 50;
 const LARGEST_PAGE_SIZE: i64 = 200;
@@ -20,6 +22,7 @@ pub struct Query {
     priority: Option<String>,
     tag: Option<String>,
     search: Option<String>,
+    after: Option<Cursor>,
     page: i64,
     page_size: i64,
 }
@@ -28,53 +31,64 @@ pub struct Query {
 #[derive(Debug, Serialize)]
 pub struct Page {
     items: Vec<Item>,
-    total: i64,
-    page: i64,
+    /// Counted for pages by number only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<i64>,
     page_size: i64,
+    /// What `after` has to be for the next page; none: this may be the last.
+    next: Option<String>,
 }
 
 impl Query {
-    /// Reads query parameters; those it does not know mean nothing, and of a repeated one the last counts.
+    /// Reads query parameters.
     pub fn parse(parameters: &[(String, String)]) -> Result<Query, Error> {
-        // PostgreSQL's text cannot hold it.
-        if let Some((name, _)) = parameters.iter().find(|(_, value)| value.contains('\0')) {
-            return Err(Error::malformed(name, "must not contain a NUL character"));
+        let parameters = Parameters::new(parameters)?;
+        let after = Cursor::from_parameters(&parameters)?;
+        let page = parameters.number("page", LAST_PAGE)?;
+        if after.is_some() && page.is_some() {
+            return Err(Error::malformed("after", "goes before a page's number: leave out one of the two"));
         }
-        let value = |name: &str| {
-            let found = parameters.iter().rev().find(|(own, _)| own == name);
-            found.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
-        };
         Ok(Query {
-            category: one_of("category", value("category"), &CATEGORIES)?,
-            status: one_of("status", value("status"), &STATUSES)?,
-            priority: one_of("priority", value("priority"), &PRIORITIES)?,
-            tag: value("tag"),
-            search: value("q"),
-            page: number("page", value("page"), LAST_PAGE)?.unwrap_or(1),
-            page_size: number("page_size", value("page_size"), LARGEST_PAGE_SIZE)?
-                .unwrap_or(DEFAULT_PAGE_SIZE),
+            category: parameters.one_of("category", &CATEGORIES)?,
+            status: parameters.one_of("status", &STATUSES)?,
+            priority: parameters.one_of("priority", &PRIORITIES)?,
+            tag: parameters.text("tag"),
+            search: parameters.text("q"),
+            after,
+            page: page.unwrap_or(1),
+            page_size: parameters.number("page_size", LARGEST_PAGE_SIZE)?.unwrap_or(DEFAULT_PAGE_SIZE),
         })
     }
 
     /// The WHERE clause and its parameters.
-    fn conditions(&self) -> (String, Vec<&(dyn ToSql + Sync)>) {
+    fn conditions(&self) -> (String, Vec<Parameter<'_>>) {
         let all = [
             ("category = $", &self.category),
             ("status = $", &self.status),
             ("priority = $", &self.priority),
-            ("tags @> ARRAY[$::text]", &self.tag),
+            ("tags @> ARRAY[$]", &self.tag),
             (
-                "to_tsvector('english', title || ' ' || description) @@ websearch_to_tsquery('english', $::text)",
+                "to_tsvector('english', title || ' ' || description) @@ websearch_to_tsquery('english', $)",
                 &self.search,
             ),
         ];
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::new();
+        let mut parameters: Vec<Parameter<'_>> = Vec::new();
         let mut clauses = Vec::new();
         for (clause, value) in all {
             if let Some(value) = value {
-                parameters.push(value);
+                parameters.push((value, Type::TEXT));
                 clauses.push(clause.replace('$', &format!("${}", parameters.len())));
             }
+        }
+        if let Some(Cursor { micros, id }) = &self.after {
+            parameters.extend([(micros as _, Type::INT8), (id as _, Type::INT8)]);
+            let last = parameters.len();
+            clauses.push(format!(
+                "(created_at, id) < (timestamptz 'epoch' + ${} * interval '1 microsecond', ${last})",
+                last - 1
+            ));
         }
         let clause =
             if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) };
@@ -82,42 +96,35 @@ impl Query {
     }
 
     /// Asks the database.
-    pub async fn run(&self, pool: &Pool) -> Result<Page, Error> {
-        let client = pool.get().await?;
+    pub async fn run(&self, database: &Database) -> Result<Page, Error> {
         let (conditions, mut parameters) = self.conditions();
-        let count = format!("SELECT count(*) FROM workspace.workspace_items {conditions}");
-        let count = client.prepare_cached(&count).await?;
-        let total = client.query_one(&count, &parameters).await?.try_get(0)?;
-
-        let offset = (self.page - 1) * self.page_size;
+        let total = match self.after {
+            Some(_) => None,
+            None => {
+                let count = format!("SELECT count(*) FROM workspace.workspace_items {conditions}");
+                Some(database.query_one(&count, &parameters).await?.try_get(0)?)
+            }
+        };
+        let offset = if self.after.is_some() { 0 } else { (self.page - 1) * self.page_size };
         let page = format!(
-            "SELECT {COLUMNS} FROM workspace.workspace_items {conditions} \
+            "SELECT {COLUMNS}, (extract(epoch FROM created_at) * 1000000)::bigint AS micros \
+             FROM workspace.workspace_items {conditions} \
              ORDER BY created_at DESC, id DESC LIMIT ${} OFFSET ${}",
             parameters.len() + 1,
             parameters.len() + 2
         );
-        parameters.extend([&self.page_size as &(dyn ToSql + Sync), &offset]);
-        let page = client.prepare_cached(&page).await?;
-        let rows = client.query(&page, &parameters).await?;
-        let items = rows.iter().map(Item::try_from).collect::<Result<_, _>>()?;
-        Ok(Page { items, total, page: self.page, page_size: self.page_size })
-    }
-}
-
-fn one_of(field: &str, value: Option<String>, allowed: &[&str]) -> Result<Option<String>, Error> {
-    match value {
-        Some(value) if !allowed.contains(&value.as_str()) => {
-            Err(Error::malformed(field, format!("{value:?} is not one of {}", allowed.join(", "))))
-        }
-        value => Ok(value),
-    }
-}
-
-fn number(field: &str, value: Option<String>, largest: i64) -> Result<Option<i64>, Error> {
-    let Some(value) = value else { return Ok(None) };
-    match value.parse() {
-        Ok(number) if (1..=largest).contains(&number) => Ok(Some(number)),
-        _ => Err(Error::malformed(field, format!("{value:?} is not a whole number from 1 to {largest}"))),
+        parameters.extend([(&self.page_size as _, Type::INT8), (&offset as _, Type::INT8)]);
+        let rows = database.query(&page, &parameters).await?;
+        let items = rows.iter().map(Item::try_from).collect::<Result<Vec<_>, _>>()?;
+        let is_full = i64::try_from(items.len()).is_ok_and(|count| count == self.page_size);
+        let next = match rows.last().filter(|_| is_full) {
+            Some(last) => {
+                Some(Cursor { micros: last.try_get("micros")?, id: last.try_get("id")? }.to_string())
+            }
+            None => None,
+        };
+        let page = self.after.is_none().then_some(self.page);
+        Ok(Page { items, total, page, page_size: self.page_size, next })
     }
 }
 
@@ -135,9 +142,17 @@ mod tests {
     fn conditions_number_their_parameters() {
         let query = parse(&[("tag", "api"), ("status", "new"), ("q", " "), ("unknown", "1")]).unwrap();
         let (clause, parameters) = query.conditions();
-        assert_eq!(clause, "WHERE status = $1 AND tags @> ARRAY[$2::text]");
+        assert_eq!(clause, "WHERE status = $1 AND tags @> ARRAY[$2]");
         assert_eq!(parameters.len(), 2);
         assert_eq!(parse(&[]).unwrap().conditions().0, "");
+        let query = parse(&[("status", "new"), ("after", "17-4")]).unwrap();
+        let (clause, parameters) = query.conditions();
+        assert!(
+            clause.ends_with(
+                "AND (created_at, id) < (timestamptz 'epoch' + $2 * interval '1 microsecond', $3)"
+            )
+        );
+        assert_eq!((parameters.len(), query.after), (3, Some(Cursor { micros: 17, id: 4 })));
     }
 
     #[test]
@@ -151,6 +166,9 @@ mod tests {
             ("status", "NEW"),
             ("priority", "1"),
             ("tag", "\0"),
+            ("after", "x"),
+            ("after", "-1-1"),
+            ("after", "9000000000000001-1"),
         ];
         for (name, value) in cases {
             match parse(&[(name, value)]) {
@@ -161,5 +179,6 @@ mod tests {
                 other => panic!("{name}={value}: {other:?}"),
             }
         }
+        assert!(parse(&[("after", "1-1"), ("page", "2")]).is_err());
     }
 }

@@ -1,12 +1,15 @@
-//! The demo's workspace API on PostgreSQL: an ordinary service that knows nothing of caches or compression.
+//! The demo's APIs on PostgreSQL, workspace and tp-capital: an ordinary service that knows nothing of caches or compression.
 
 mod api;
+mod cursor;
 mod database;
 mod error;
 mod item;
 mod list;
 mod new_item;
+mod parameters;
 mod seed;
+mod signals;
 mod stats;
 
 use std::net::SocketAddr;
@@ -17,7 +20,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// The demo's workspace API.
+use database::Database;
+
+/// The demo's APIs.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -27,7 +32,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Fill the database if it is empty, and serve the API
+    /// Bring the database up to date, fill it if it is empty, and serve the APIs
     Serve(Settings),
 }
 
@@ -39,6 +44,24 @@ struct Settings {
     /// The PostgreSQL database, such as postgres://user:password@127.0.0.1:5432/workspace
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: String,
+    /// The database of the signals [default: that of the items]
+    #[arg(long, env = "DEMO_SIGNALS_URL", hide_env_values = true)]
+    signals_url: Option<String>,
+    /// The direct URL of the items' database, where --database-url leads to a pooler [default: the same]
+    #[arg(long, env = "DEMO_DIRECT_URL", hide_env_values = true)]
+    direct_url: Option<String>,
+    /// The direct URL of the signals' database [default: --signals-url, or else --direct-url]
+    #[arg(long, env = "DEMO_SIGNALS_DIRECT_URL", hide_env_values = true)]
+    signals_direct_url: Option<String>,
+    /// Name no statements: right through a pooler that hands each transaction another session
+    #[arg(long, env = "DEMO_UNNAMED_STATEMENTS")]
+    unnamed_statements: bool,
+    /// Make no indexes beside the primary keys, to see what they bring
+    #[arg(long)]
+    without_indexes: bool,
+    /// How many signals an empty database is filled with [default: as many as items]
+    #[arg(long, env = "DEMO_SIGNALS")]
+    signals: Option<u32>,
     /// How many items an empty database is filled with
     #[arg(long, env = "DEMO_ITEMS", default_value_t = 100_000)]
     items: u32,
@@ -56,14 +79,25 @@ async fn main() -> Result<()> {
 }
 
 async fn serve(settings: Settings) -> Result<()> {
-    let pool = database::pool(&settings.database_url, settings.pool_size.into())?;
-    seed::fill_if_empty(&pool, settings.items).await.context("cannot prepare the database")?;
+    let connect = |url: &str| Database::new(url, settings.pool_size.into(), !settings.unnamed_statements);
+    let items_url = &settings.database_url;
+    let signals_url = settings.signals_url.as_ref().unwrap_or(items_url);
+    let (items, signals) = (connect(items_url)?, connect(signals_url)?);
+    let direct = settings.direct_url.as_ref().unwrap_or(items_url);
+    let signals_direct = match (&settings.signals_direct_url, &settings.signals_url) {
+        (Some(url), _) | (None, Some(url)) => url,
+        (None, None) => direct,
+    };
+    let with_indexes = !settings.without_indexes;
+    let count = settings.signals.unwrap_or(settings.items);
+    seed::ITEMS.prepare(direct, settings.items, with_indexes).await.context("cannot prepare the items")?;
+    seed::SIGNALS.prepare(signals_direct, count, with_indexes).await.context("cannot prepare the signals")?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
     let stop = stop_signal()?;
-    axum::serve(listener, api::router(pool)).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, api::router(items, signals)).with_graceful_shutdown(stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

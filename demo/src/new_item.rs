@@ -1,9 +1,11 @@
 //! `POST /api/items`: what a new item must look like.
 
-use deadpool_postgres::Pool;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tokio_postgres::types::Type;
 
+use crate::database::Database;
 use crate::error::Error;
 use crate::item::{CATEGORIES, COLUMNS, Item, PRIORITIES, STATUSES};
 
@@ -41,16 +43,7 @@ fn usual_priority() -> String {
 impl NewItem {
     /// Reads a request's body; lengths are in characters.
     pub fn parse(body: &[u8]) -> Result<NewItem, Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let item: NewItem = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { "body" } else { path.as_str() };
-            match error.inner().classify() {
-                serde_json::error::Category::Data => Error::invalid(field, error.inner().to_string()),
-                _ => Error::malformed("body", format!("not JSON: {}", error.inner())),
-            }
-        })?;
-        deserializer.end().map_err(|error| Error::malformed("body", format!("not JSON: {error}")))?;
+        let item: NewItem = read(body)?;
         item.checked()
     }
 
@@ -69,34 +62,29 @@ impl NewItem {
         for (index, tag) in self.tags.iter().enumerate() {
             text(&format!("tags[{index}]"), tag, LONGEST_TAG)?;
         }
-        // PostgreSQL's jsonb, like its text, cannot hold it.
-        if Value::Object(self.metadata.clone()).to_string().contains("\\u0000") {
-            return Err(Error::invalid("metadata", "must not contain a NUL character"));
-        }
+        object("metadata", &self.metadata)?;
         Ok(self)
     }
 
     /// Stores it; the answer is the item as it is from now on.
-    pub async fn insert(self, pool: &Pool) -> Result<Item, Error> {
+    pub async fn insert(self, database: &Database) -> Result<Item, Error> {
         let sql = format!(
             "INSERT INTO workspace.workspace_items \
              (title, description, category, status, priority, tags, metadata) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {COLUMNS}"
         );
-        let client = pool.get().await?;
-        let statement = client.prepare_cached(&sql).await?;
         let metadata = Value::Object(self.metadata);
-        let row = client
+        let row = database
             .query_one(
-                &statement,
+                &sql,
                 &[
-                    &self.title,
-                    &self.description,
-                    &self.category,
-                    &self.status,
-                    &self.priority,
-                    &self.tags,
-                    &metadata,
+                    (&self.title, Type::TEXT),
+                    (&self.description, Type::TEXT),
+                    (&self.category, Type::TEXT),
+                    (&self.status, Type::TEXT),
+                    (&self.priority, Type::TEXT),
+                    (&self.tags, Type::TEXT_ARRAY),
+                    (&metadata, Type::JSONB),
                 ],
             )
             .await?;
@@ -104,7 +92,23 @@ impl NewItem {
     }
 }
 
-fn text(field: &str, value: &str, longest: usize) -> Result<(), Error> {
+/// Reads a body of JSON.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { "body" } else { path.as_str() };
+        match error.inner().classify() {
+            serde_json::error::Category::Data => Error::invalid(field, error.inner().to_string()),
+            _ => Error::malformed("body", format!("not JSON: {}", error.inner())),
+        }
+    })?;
+    deserializer.end().map_err(|error| Error::malformed("body", format!("not JSON: {error}")))?;
+    Ok(value)
+}
+
+/// Refuses a text that is too long, or that PostgreSQL cannot hold.
+pub fn text(field: &str, value: &str, longest: usize) -> Result<(), Error> {
     let length = value.chars().count();
     if length > longest {
         return Err(Error::invalid(field, format!("{length} characters, at most {longest}")));
@@ -115,7 +119,16 @@ fn text(field: &str, value: &str, longest: usize) -> Result<(), Error> {
     Ok(())
 }
 
-fn one_of(field: &str, value: &str, allowed: &[&str]) -> Result<(), Error> {
+/// Refuses what PostgreSQL's jsonb, like its text, cannot hold.
+pub fn object(field: &str, value: &Map<String, Value>) -> Result<(), Error> {
+    if Value::Object(value.clone()).to_string().contains("\\u0000") {
+        return Err(Error::invalid(field, "must not contain a NUL character"));
+    }
+    Ok(())
+}
+
+/// Refuses what is not one of some values.
+pub fn one_of(field: &str, value: &str, allowed: &[&str]) -> Result<(), Error> {
     if allowed.contains(&value) {
         return Ok(());
     }

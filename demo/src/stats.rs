@@ -1,9 +1,9 @@
 //! `GET /api/stats`: counts and averages by category and by status.
 
-use deadpool_postgres::Pool;
 use serde::Serialize;
 use tokio_postgres::Row;
 
+use crate::database::Database;
 use crate::error::Error;
 
 /// Figures over all items.
@@ -24,8 +24,7 @@ struct Group {
 
 impl Stats {
     /// Asks the database.
-    pub async fn read(pool: &Pool) -> Result<Stats, Error> {
-        let client = pool.get().await?;
+    pub async fn read(database: &Database) -> Result<Stats, Error> {
         let mut groups = Vec::new();
         for column in ["category", "status"] {
             let sql = format!(
@@ -34,8 +33,7 @@ impl Stats {
                  round(avg(length(description)), 3)::float8 AS average_description_length \
                  FROM workspace.workspace_items GROUP BY {column} ORDER BY {column}"
             );
-            let statement = client.prepare_cached(&sql).await?;
-            let rows = client.query(&statement, &[]).await?;
+            let rows = database.query(&sql, &[]).await?;
             groups.push(rows.iter().map(Group::try_from).collect::<Result<Vec<_>, _>>()?);
         }
         let by_status = groups.pop().unwrap_or_default();

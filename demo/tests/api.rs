@@ -91,12 +91,76 @@ fn statistics_add_up() {
 }
 
 #[test]
+fn pages_by_where_the_last_one_ended_miss_nothing_and_repeat_nothing() {
+    for filter in ["", "&category=data", "&q=payment&status=completed"] {
+        let by_number = get(&format!("/api/items?page_size=200{filter}"));
+        let mut after = String::new();
+        let mut seen = Vec::new();
+        loop {
+            let page = get(&format!("/api/items?page_size=20{filter}{after}"));
+            seen.extend(items(&page).clone());
+            match page["next"].as_str().filter(|_| seen.len() < 200) {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+            assert!(get(&format!("/api/items?page_size=20{filter}{after}"))["total"].is_null());
+        }
+        assert_eq!(&seen, items(&by_number), "{filter}");
+    }
+}
+
+#[test]
+fn signals_are_listed_by_asset_channel_and_type() {
+    let signals = |path: &str| get(path)["signals"].as_array().unwrap().clone();
+    let all = signals("/api/signals?page_size=200");
+    assert_eq!((all.len(), &all[0]["id"]), (200, &json!(ITEMS)));
+    let first = &all[0];
+    let (asset, channel, kind) = (&first["asset"], &first["channel"], &first["type"]);
+    let path = format!(
+        "/api/signals?asset={}&channel={}&type={}",
+        asset.as_str().unwrap(),
+        channel.as_str().unwrap(),
+        kind.as_str().unwrap()
+    );
+    let some = signals(&path);
+    assert!(some.contains(first));
+    for signal in &some {
+        assert_eq!((&signal["asset"], &signal["channel"], &signal["type"]), (asset, channel, kind));
+    }
+    let page = get("/api/signals?page_size=100");
+    let next = get(&format!("/api/signals?page_size=100&after={}", page["next"].as_str().unwrap()));
+    assert_eq!(next["signals"].as_array().unwrap()[..], all[100..]);
+    let latest = signals("/api/signals/latest");
+    assert_eq!(latest.len(), 20);
+    assert!(
+        latest.contains(first) && latest.is_sorted_by_key(|own| own["asset"].as_str().unwrap().to_owned())
+    );
+    let summary = get("/api/signals/summary?day=2024-01-01");
+    let groups = summary["groups"].as_array().unwrap();
+    let total: i64 = groups.iter().map(|group| group["count"].as_i64().unwrap()).sum();
+    assert_eq!(total, i64::from(ITEMS), "the first day has 2,879 places");
+    assert!(groups.iter().all(|own| own["lowest"].as_f64() <= own["average"].as_f64()));
+}
+
+#[test]
 fn bad_requests_say_what_is_wrong() {
     let client = Client::new();
     let cases = [
         ("GET", "/api/items?page=0", "", 400, "page"),
         ("GET", "/api/items?tag=%00", "", 400, "tag"),
         ("GET", "/api/items?category=x", "", 400, "category"),
+        ("GET", "/api/items?after=x", "", 400, "after"),
+        ("GET", "/api/items?after=1-1&page=2", "", 400, "after"),
+        ("GET", "/api/signals?type=x", "", 400, "type"),
+        ("GET", "/api/signals/summary?day=2023-02-29", "", 400, "day"),
+        (
+            "POST",
+            "/api/signals",
+            r#"{"asset": "A", "channel": "c", "type": "buy", "price": -1}"#,
+            422,
+            "price",
+        ),
+        ("POST", "/api/signals", r#"{"asset": "", "channel": "c", "type": "buy", "price": 1}"#, 422, "asset"),
         ("GET", "/api/items/999999999", "", 404, ""),
         ("GET", "/api/items/abc", "", 404, ""),
         ("GET", "/nowhere", "", 404, ""),
@@ -130,6 +194,13 @@ fn a_new_item_is_there_at_once_and_survives_a_restart() {
     }
     assert_eq!(client.get(demo.url("/api/items/11")).body, made.body);
     assert_eq!(client.get(demo.url("/api/items")).json()["items"][0], made.json());
+
+    let signal =
+        json!({"asset": "NEW", "channel": "alpha", "type": "buy", "price": 1.25, "metadata": {"a": 1}});
+    let made = client.send(Request::post_json(demo.url("/api/signals"), &signal)).unwrap();
+    assert_eq!((made.status, &made.json()["price"]), (201, &json!(1.25)), "{}", made.text());
+    let latest = client.get(demo.url("/api/signals?asset=NEW")).json();
+    assert_eq!(latest["signals"], json!([made.json()]));
 
     let before = client.get(demo.url("/api/items")).body;
     drop(demo);
