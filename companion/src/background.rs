@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::http::Service;
-use crate::mesh;
+use crate::{mesh, pooling};
 
 /// Does all of it, until it is dropped. `local_url` is where this companion listens.
 pub(crate) async fn run(service: Arc<Service>, config: Config, local_url: String) {
@@ -14,5 +14,10 @@ pub(crate) async fn run(service: Arc<Service>, config: Config, local_url: String
             ui.watch(&config.ui, &local_url).await;
         }
     };
-    tokio::join!(service.store.follow(), mesh::announce(&service), schemas, ui);
+    let pgbouncer = async {
+        if let Some(meters) = &service.pgbouncer {
+            pooling::poll(&config.pooling, meters).await;
+        }
+    };
+    tokio::join!(service.store.follow(), mesh::announce(&service), schemas, ui, pgbouncer);
 }

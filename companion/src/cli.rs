@@ -3,8 +3,10 @@
 mod cache;
 mod logging;
 mod migrate;
+mod pooling;
 mod purge;
 pub(crate) mod table;
+mod timescale;
 mod top;
 mod validate;
 
@@ -22,7 +24,9 @@ use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
 use migrate::Migrate;
+use pooling::Pooling;
 use purge::Purge;
+use timescale::Timescale;
 use top::Top;
 use validate::Validate;
 
@@ -58,6 +62,12 @@ enum Command {
     /// Bring the databases' schemas up to date, and show that their indexes are used.
     #[command(subcommand)]
     Migrate(Migrate),
+    /// PgBouncer between services and databases: its configuration, and what it does.
+    #[command(subcommand)]
+    Pooling(Pooling),
+    /// TimescaleDB below the signals: what is in force, and how they should lie.
+    #[command(subcommand)]
+    Timescale(Timescale),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -72,7 +82,8 @@ enum ConfigCommand {
 #[derive(Debug, Args)]
 struct ConfigArgs {
     /// A TOML file of settings. Every setting may also come from a variable SLIPSTREAM_<SECTION>__<KEY>, such as
-    /// SLIPSTREAM_CACHE__MAX_ENTRY_BYTES, and Redis from REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_PASSWORD.
+    /// SLIPSTREAM_CACHE__MAX_ENTRY_BYTES, Redis from REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_PASSWORD,
+    /// and PgBouncer from USE_PGBOUNCER, PGBOUNCER_HOST and PGBOUNCER_PORT.
     #[arg(long, value_name = "FILE", env = "SLIPSTREAM_CONFIG")]
     config: Option<PathBuf>,
 }
@@ -136,6 +147,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Top(top) => return ask(top.run()),
         Command::Migrate(migrate) => return ask(migrate.run()),
         Command::Validate(validate) => return ask(validate.run()),
+        Command::Pooling(pooling) => return ask(pooling.run()),
+        Command::Timescale(timescale) => return ask(timescale.run()),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,9 +2,11 @@
 
 mod address;
 mod check;
+mod check_pooling;
 mod databases;
 mod fields;
 mod load;
+mod pooling;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use address::Address;
 pub use databases::{Database, Migrate};
 pub use load::ConfigError;
+pub use pooling::{PgBouncerVersion, PoolMode, Pooling, TlsMode};
 
 /// Every setting of the companion. A file or an environment that sets none of them yields the defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +52,8 @@ pub struct Config {
     pub tp_capital: Database,
     /// How the databases' schemas are brought up to date.
     pub migrate: Migrate,
+    /// PgBouncer between the services and the databases.
+    pub pooling: Pooling,
 }
 
 /// What is logged, and how.
@@ -281,6 +286,7 @@ impl Default for Config {
             workspace: Database::default(),
             tp_capital: Database::default(),
             migrate: Migrate::default(),
+            pooling: Pooling::default(),
         }
     }
 }

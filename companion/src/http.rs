@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
+use crate::pooling::Meters;
 use crate::rivals::Rivals;
 use crate::schema::Schemas;
 use crate::store::{Lookup, Store, Unavailable};
@@ -37,6 +38,8 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
+    /// PgBouncer's figures, if it is asked for them.
+    pub(crate) pgbouncer: Option<Meters>,
     pub(crate) waits: Waits,
     /// What the page at `/ui` shows, if there is one.
     pub(crate) ui: Option<Ui>,
@@ -60,10 +63,13 @@ impl Service {
         stopping: watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::new(store.name())?;
+        let pgbouncer =
+            config.pooling.poll_interval().map(|_| Meters::new(metrics.registry())).transpose()?;
         Ok(Self {
             ui: config.ui.enabled.then(|| Ui::new(&config.ui)),
             otlp: Otlp::start(&config.telemetry, metrics.exports())?,
             metrics,
+            pgbouncer,
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),

@@ -10,6 +10,7 @@ mod http;
 mod invalidation_log;
 mod mesh;
 mod metrics;
+mod pooling;
 mod random;
 mod rivals;
 mod schema;

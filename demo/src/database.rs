@@ -1,11 +1,17 @@
 //! Connections to PostgreSQL, directly or through a pooler.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::Pool;
+use pooled_postgres::{PoolOptions, Tls, Way};
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{NoTls, Row};
 
 use crate::error::Error;
+
+/// How long a request waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A value of a query, and its type.
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -22,13 +28,12 @@ impl Database {
     ///
     /// Statements are named and kept in the server's session unless a pooler hands each transaction another one: then each query is one unit that names
     /// nothing.
-    pub fn new(url: &str, size: usize, names_statements: bool) -> Result<Database> {
+    pub fn new(url: &str, way: &Way, tls: &Tls, size: usize, names_statements: bool) -> Result<Database> {
         // The URL may hold a password, so the message does not repeat it.
-        let config = url.parse().context("--database-url is not a PostgreSQL URL")?;
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
+        let config = way.config(url).context("--database-url is not a PostgreSQL URL")?;
+        let options = PoolOptions { max_size: size, wait: PATIENCE };
         let pool =
-            Pool::builder(manager).max_size(size).build().context("cannot make the connection pool")?;
+            pooled_postgres::pool(config, tls.clone(), options).context("cannot make the connection pool")?;
         Ok(Database { pool, names_statements })
     }
 

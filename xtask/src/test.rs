@@ -44,9 +44,9 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn run_all(options: &Options) -> Result<Summary> {
-    let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Postgres];
-    tools.extend([Tool::Node, Tool::WasmBindgenTestRunner]);
+    let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Postgres, Tool::PgBouncer];
     tools.extend([Tool::Prometheus, Tool::Promtool, Tool::Chromium, Tool::K6]);
+    tools.extend([Tool::Node, Tool::Timescale, Tool::WasmBindgenTestRunner]);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {
         artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tokio_postgres::config::SslMode;
 
+use super::check_pooling;
 use super::{Config, ConfigError, Database, Redis};
 
 /// What the settings must fulfil together. The error is put down to all sources: each setting is right by itself.
@@ -33,7 +34,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             format!("{directory:?}, expected a folder, or \"\" for the migrations that are built in");
         return Err(error("migrate.directory", reason));
     }
-    Ok(())
+    check_pooling::check(&config.pooling)
 }
 
 fn check_database(section: &str, database: &Database) -> Result<(), ConfigError> {
@@ -120,7 +121,7 @@ fn check_tls(redis: &Redis) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn error(path: &str, reason: impl Into<String>) -> ConfigError {
+pub(super) fn error(path: &str, reason: impl Into<String>) -> ConfigError {
     ConfigError::Field {
         path: path.to_owned(),
         source: "all sources together".to_owned(),

@@ -7,7 +7,7 @@ use hyper::Uri;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Address, LogFormat, LogLevel, Secret};
+use super::{Address, LogFormat, LogLevel, PgBouncerVersion, Secret};
 
 /// A whole number from `MIN` to `MAX`.
 pub(super) fn bounded<'de, const MIN: u64, const MAX: u64, T, D>(deserializer: D) -> Result<T, D::Error>
@@ -121,6 +121,24 @@ pub(super) fn set_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ve
         ))),
         None => Ok(names),
     }
+}
+
+/// A text that fits into a line of another program's configuration.
+pub(super) fn one_line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "at most 1024 bytes of text without line breaks",
+        parse: |text| (text.len() <= 1024 && !text.contains(char::is_control)).then(|| text.to_owned()),
+    })
+}
+
+/// A version of PgBouncer.
+pub(super) fn pgbouncer_version<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<PgBouncerVersion, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "a version of PgBouncer, such as \"1.18\"",
+        parse: PgBouncerVersion::parse,
+    })
 }
 
 /// What Redis keys start with. A brace would change which slot of a cluster they lie in.

@@ -7,16 +7,19 @@ use toml::{Table, Value};
 
 use super::{Config, check};
 
-/// What the variables of the companion's own start with; the standard ones of Redis stand in [`STANDARD`].
+/// What the variables of the companion's own start with; the standard ones of Redis and PgBouncer stand in [`STANDARD`].
 const PREFIX: &str = "SLIPSTREAM_";
 /// What stands between section and key in a variable's name.
 const SEPARATOR: &str = "__";
 /// Variables that many programs share. The companion's own go before them.
-const STANDARD: [(&str, &str); 4] = [
+const STANDARD: [(&str, &str); 7] = [
     ("REDIS_HOST", "redis.host"),
     ("REDIS_PORT", "redis.port"),
     ("REDIS_DB", "redis.db"),
     ("REDIS_PASSWORD", "redis.password"),
+    ("USE_PGBOUNCER", "pooling.use_pgbouncer"),
+    ("PGBOUNCER_HOST", "pooling.host"),
+    ("PGBOUNCER_PORT", "pooling.port"),
 ];
 
 /// Settings that cannot be used.
@@ -140,7 +143,11 @@ fn typed(path: &str, text: &str) -> Value {
     };
     let value = match default {
         Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
-        Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
+        Some(Value::Boolean(_)) => match text {
+            "true" | "1" => Some(Value::Boolean(true)),
+            "false" | "0" => Some(Value::Boolean(false)),
+            _ => None,
+        },
         Some(Value::Array(_)) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))

@@ -45,7 +45,7 @@ SELECT 'index', i.relname,
 FROM own JOIN pg_index x ON x.indrelid = own.oid JOIN pg_class i ON i.oid = x.indexrelid
 UNION ALL
 SELECT 'trigger', own.relname || '.' || t.tgname, pg_get_triggerdef(t.oid)
-FROM own JOIN pg_trigger t ON t.tgrelid = own.oid WHERE NOT t.tgisinternal AND t.tgname <> 'ts_insert_blocker'
+FROM own JOIN pg_trigger t ON t.tgrelid = own.oid WHERE NOT t.tgisinternal AND t.tgname NOT IN ('ts_insert_blocker', 'ts_cagg_invalidation_trigger')
 UNION ALL
 SELECT 'function', p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', pg_get_functiondef(p.oid)
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.prokind IN ('f', 'p')

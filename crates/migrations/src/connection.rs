@@ -2,6 +2,8 @@
 
 mod tls;
 
+pub use tls::connector as tls_connector;
+
 use std::fmt;
 use std::time::Duration;
 

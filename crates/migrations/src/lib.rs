@@ -26,7 +26,7 @@ mod statement;
 mod target;
 mod verify;
 
-pub use connection::{Endpoint, connect};
+pub use connection::{Endpoint, connect, tls_connector};
 pub use drift::{Difference, Expected};
 pub use error::{Error, FileError};
 pub use evidence::Evidence;

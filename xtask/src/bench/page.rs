@@ -43,5 +43,6 @@ mod tests {
     fn the_page_has_the_markers() {
         let page = fs::read_to_string(record::path()).unwrap();
         assert!(replace(&page, "db", "").is_some());
+        assert!(replace(&page, "timescale", "").is_some());
     }
 }

@@ -1,7 +1,10 @@
 //! The servers of the demo.
 
 use anyhow::{Context, Result};
-use testbed::{Companion, CompanionOptions, Demo, EnvoyOptions, FrontProxy, Postgres, Redis, RedisOptions};
+use testbed::{
+    Companion, CompanionOptions, Demo, EnvoyOptions, FrontProxy, PgBouncer, PgBouncerOptions, Postgres,
+    Redis, RedisOptions, Tool,
+};
 
 use super::say;
 
@@ -15,6 +18,8 @@ pub struct Stack {
     pub demo: Demo,
     /// The companion's Redis, if it has one.
     pub redis: Option<Redis>,
+    /// What the API's queries go through, if it is installed.
+    pub pgbouncer: Option<PgBouncer>,
     /// The API's database.
     pub postgres: Postgres,
     /// How many items the database began with.
@@ -28,7 +33,12 @@ impl Stack {
         // Compiling a query to machine code takes longer than any query of this API.
         let postgres = Postgres::start_with(&["jit=off", "shared_buffers=256MB"]).context("PostgreSQL")?;
         say(&format!("starting the API and generating {items} items"));
-        let demo = Demo::start(&postgres.url(), items).context("the demo API")?;
+        let pgbouncer = start_pgbouncer(&postgres)?;
+        let demo = match &pgbouncer {
+            Some(pgbouncer) => Demo::start_pooled(&postgres.url(), pgbouncer.port(), items),
+            None => Demo::start(&postgres.url(), items),
+        };
+        let demo = demo.context("the demo API")?;
         let redis = if with_redis { Some(start_redis()?) } else { None };
         say("starting the companion");
         let mut options = CompanionOptions::default();
@@ -41,8 +51,21 @@ impl Stack {
         let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)) as u32;
         let options = EnvoyOptions { concurrency: workers, ..EnvoyOptions::default() };
         let front = FrontProxy::start(demo.port(), companion.port(), &options).context("Envoy")?;
-        Ok(Stack { front, companion, demo, redis, postgres, items })
+        Ok(Stack { front, companion, demo, redis, pgbouncer, postgres, items })
     }
+}
+
+/// In transaction mode; where it is not installed, queries go to the database directly.
+fn start_pgbouncer(postgres: &Postgres) -> Result<Option<PgBouncer>> {
+    if Tool::PgBouncer.path().is_err() {
+        say("PgBouncer is not installed: queries go to PostgreSQL directly");
+        return Ok(None);
+    }
+    say("starting PgBouncer");
+    let target = format!("host=127.0.0.1 port={}", postgres.port());
+    let databases = vec![("postgres".to_owned(), target)];
+    let settings = vec!["default_pool_size = 20".to_owned(), "max_client_conn = 1000".to_owned()];
+    PgBouncer::start(&PgBouncerOptions { databases, settings }).context("PgBouncer").map(Some)
 }
 
 fn start_redis() -> Result<Redis> {

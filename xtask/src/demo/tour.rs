@@ -18,6 +18,9 @@ pub fn print(stack: &Stack) {
     ] {
         println!("  {name:20} {address}");
     }
+    if let Some(pgbouncer) = &stack.pgbouncer {
+        println!("  {:20} {}", "PgBouncer", pgbouncer.url("postgres", "postgres"));
+    }
     if let Some(redis) = &stack.redis {
         println!("  {:20} {}", "Redis", redis.url());
     }

@@ -9,8 +9,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What makes TLS connections. The certificate is checked if it `verifies`; the error says what is wrong with the settings.
-pub(super) fn connector(verifies: bool, ca_file: &str) -> Result<MakeRustlsConnect, String> {
+/// What makes TLS connections. The certificate is checked if it `verifies`, against who signed what is in `ca_file` (PEM; empty: whom
+/// the system trusts); the error says what is wrong with the settings.
+pub fn connector(verifies: bool, ca_file: &str) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -1,0 +1,55 @@
+//! One question, asked of the signals and of their daily sums.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use tokio_postgres::Client;
+
+/// The last 30 days that have signals all day.
+const WINDOW: &str = ">= timestamptz '2025-11-20' AND $ < timestamptz '2025-12-20'";
+
+/// What a question came to.
+pub struct Asked {
+    /// What was asked.
+    pub name: &'static str,
+    /// How long it took, the median, in milliseconds.
+    pub ms: f64,
+    /// The rows, as text.
+    pub answer: Vec<String>,
+}
+
+/// Asks the signals themselves.
+pub async fn signals(client: &Client, name: &'static str, rounds: u8) -> Result<Asked> {
+    let window = WINDOW.replace('$', "ts");
+    let sql = format!(
+        "SELECT concat_ws(' ', time_bucket(INTERVAL '1 day', ts), asset, signal_type, count(*), min(price), max(price), sum(volume))
+         FROM tp_capital_signals WHERE ts {window}
+         GROUP BY time_bucket(INTERVAL '1 day', ts), asset, signal_type"
+    );
+    ask(client, name, &sql, rounds).await
+}
+
+/// Asks the continuous aggregate.
+pub async fn aggregate(client: &Client, name: &'static str, rounds: u8) -> Result<Asked> {
+    let window = WINDOW.replace('$', "day");
+    let sql = format!(
+        "SELECT concat_ws(' ', day, asset, signal_type, signals, min_price, max_price, volume)
+         FROM tp_capital_signals_daily WHERE day {window}"
+    );
+    ask(client, name, &sql, rounds).await
+}
+
+async fn ask(client: &Client, name: &'static str, sql: &str, rounds: u8) -> Result<Asked> {
+    let statement = client.prepare(sql).await?;
+    let (mut times, mut answer) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let start = Instant::now();
+        let rows = client.query(&statement, &[]).await?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+        answer = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    }
+    times.sort_by(f64::total_cmp);
+    answer.sort();
+    let ms = *times.get(times.len() / 2).context("no round was asked")?;
+    Ok(Asked { name, ms, answer })
+}

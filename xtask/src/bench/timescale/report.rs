@@ -1,0 +1,115 @@
+//! Tables and verdicts.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use timescale::{CHOSEN, Measured};
+
+use super::{Options, Results};
+use crate::bench::record::{cpu_model, said};
+
+/// How much smaller than the plain hypertable the chosen layout has to be, in percent.
+const LEAST_SAVED: f64 = 75.0;
+/// How many times faster daily sums have to be.
+const LEAST_GAIN: f64 = 20.0;
+const MIB: f64 = 1_048_576.0;
+const TWO_YEARS: f64 = 730.0;
+
+/// Whether a target is met.
+pub struct Verdict {
+    /// Whether it is.
+    pub holds: bool,
+    what: String,
+}
+
+impl Verdict {
+    /// For people.
+    pub fn line(&self) -> String {
+        format!("{}: {}", if self.holds { "met" } else { "MISSED" }, self.what)
+    }
+}
+
+/// What has to be so.
+pub fn verdicts(results: &Results) -> Vec<Verdict> {
+    let [plain, _, aggregate] = &results.asked;
+    let gain = plain.ms / aggregate.ms;
+    let chosen = results.layouts.iter().find(|measured| measured.layout == CHOSEN);
+    let saved = chosen.map_or(0.0, Measured::saved_percent);
+    let smallest = results.layouts.iter().min_by_key(|measured| measured.compressed_bytes);
+    vec![
+        Verdict {
+            holds: smallest.is_some_and(|smallest| smallest.layout == CHOSEN),
+            what: format!(
+                "no layout is smaller than the chosen one ({CHOSEN}); the smallest is {}",
+                smallest.map_or_else(String::new, |smallest| smallest.layout.to_string())
+            ),
+        },
+        Verdict {
+            holds: saved >= LEAST_SAVED,
+            what: format!(
+                "the chosen layout is {saved:.1} % smaller than the plain hypertable, of {LEAST_SAVED} %"
+            ),
+        },
+        Verdict {
+            holds: gain >= LEAST_GAIN,
+            what: format!(
+                "daily sums come {gain:.1} × faster from the continuous aggregate, of {LEAST_GAIN} ×"
+            ),
+        },
+    ]
+}
+
+/// Both tables.
+pub fn text(results: &Results) -> String {
+    let mut text = format!(
+        "{} signals\n\n| segments; chunks | plain MiB | compressed MiB | saved | MiB after 2 years |\n|---|---|---|---|---|\n",
+        results.rows
+    );
+    for measured in &results.layouts {
+        let name = if measured.layout == CHOSEN {
+            format!("**{}**", measured.layout)
+        } else {
+            measured.layout.to_string()
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| {name} | {:.1} | {:.1} | {:.1} % | {:.1} |",
+            measured.plain_bytes as f64 / MIB,
+            measured.compressed_bytes as f64 / MIB,
+            measured.saved_percent(),
+            measured.footprint(TWO_YEARS).bytes / MIB
+        );
+    }
+    text += "\n| sums of 30 days, by day, asset and type, from the | ms |\n|---|---|\n";
+    for asked in &results.asked {
+        let _ = writeln!(text, "| {} ({} rows) | {:.2} |", asked.name, asked.answer.len(), asked.ms);
+    }
+    text
+}
+
+/// The record.
+pub fn markdown(
+    options: &Options,
+    results: &Results,
+    verdicts: &[Verdict],
+    load_average: f64,
+) -> Result<String> {
+    let mut page = format!(
+        "{}, commit {}: `cargo xtask bench timescale --assets {} --signals {} --rounds {}`; {}, {} processors, load average before \
+         {load_average:.2}. “After 2 years” adds the newest signals, which are not compressed yet.\n\n",
+        said("date", &["-u", "+%Y-%m-%d"])?,
+        said("git", &["describe", "--always", "--dirty"])?,
+        options.assets,
+        options.signals,
+        options.rounds,
+        cpu_model()?,
+        std::thread::available_parallelism()?
+    );
+    page += &text(results);
+    page.push('\n');
+    for verdict in verdicts {
+        let _ = writeln!(page, "- {}", verdict.line());
+    }
+    Ok(page)
+}
