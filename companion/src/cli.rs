@@ -3,6 +3,7 @@
 mod cache;
 mod logging;
 mod purge;
+mod query_cache;
 mod table;
 mod validate;
 
@@ -20,6 +21,7 @@ use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
 use purge::Purge;
+use query_cache::QueryCache;
 use validate::Validate;
 
 /// Exit status of wrong settings, as of a wrong command line.
@@ -45,6 +47,9 @@ enum Command {
     /// Look at what a running companion has stored.
     #[command(subcommand)]
     Cache(Cache),
+    /// Look at how a running companion follows the changes of the database, and void cached results by table.
+    #[command(subcommand)]
+    QueryCache(QueryCache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
@@ -120,6 +125,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Purge(purge) => ask(purge.run()),
         Command::Cache(cache) => ask(cache.run()),
+        // What it finds decides on the status.
+        Command::QueryCache(command) => return ask(command.run()),
         Command::Stats(remote) => ask(stats(remote)),
         // What it finds decides on the status.
         Command::Validate(validate) => return ask(validate.run()),

@@ -6,6 +6,7 @@ mod entries;
 mod invalidations;
 mod leases;
 mod operations;
+mod query_cache;
 mod responses;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use axum::routing::{get, post};
 use cache_protocol::names;
 use tokio::sync::watch;
 
+use crate::change_capture::{CaptureMetrics, ChangeCapture};
 use crate::config::Config;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
@@ -25,6 +27,8 @@ use crate::rivals::Rivals;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::waits::Waits;
 use answer::failure;
+pub(crate) use invalidations::record_and_wait;
+pub(crate) use query_cache::{TableInvalidation, TablesInvalidated};
 
 /// What every handler works with.
 #[derive(Debug)]
@@ -33,6 +37,7 @@ pub(crate) struct Service {
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
     pub(crate) waits: Waits,
+    pub(crate) capture: Option<ChangeCapture>,
     rivals: Rivals,
     max_entry_bytes: usize,
     max_ttl: Duration,
@@ -48,8 +53,14 @@ impl Service {
         store: Store,
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, prometheus::Error> {
+        let metrics = Metrics::new(store.name())?;
+        let capture = match config.change_capture.enabled {
+            true => ChangeCapture::new(config, CaptureMetrics::new(metrics.registry())?),
+            false => None,
+        };
         Ok(Self {
-            metrics: Metrics::new(store.name())?,
+            metrics,
+            capture,
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
@@ -80,6 +91,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(names::INVALIDATIONS_PATH, post(invalidations::invalidate).get(invalidations::poll))
         .route(names::ENTRIES_PATH, get(entries::list))
         .route(names::STATS_PATH, get(operations::stats))
+        .route(names::QUERY_CACHE_PATH, get(query_cache::status).post(query_cache::invalidate))
         .route_layer(check)
         .route(names::HEALTH_PATH, get(operations::health))
         .route(names::READY_PATH, get(operations::ready))

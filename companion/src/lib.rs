@@ -1,5 +1,6 @@
 //! The native companion of the filters: the shared second level of their cache, and the log of invalidations.
 
+mod change_capture;
 pub mod cli;
 pub mod client;
 mod clock;

@@ -198,6 +198,11 @@ impl Metrics {
         })
     }
 
+    /// Where others that count beside this register.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// A record was appended for this target.
     pub(crate) fn invalidated(&self, target: &Target) {
         self.invalidations.with_label_values(&[target.kind()]).inc();

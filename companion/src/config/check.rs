@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::{Config, ConfigError, Redis};
+use super::{ChangeCapture, Config, ConfigError, Redis};
+use crate::change_capture as capture;
 
 /// What the settings must fulfil together. The error is put down to all sources: each setting is right by itself.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
@@ -20,7 +21,8 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(error("token", reason));
     }
     check_servers(&config.redis)?;
-    check_tls(&config.redis)
+    check_tls(&config.redis)?;
+    check_capture(&config.change_capture)
 }
 
 fn check_servers(redis: &Redis) -> Result<(), ConfigError> {
@@ -54,6 +56,26 @@ fn check_servers(redis: &Redis) -> Result<(), ConfigError> {
         return Err(error("redis.username", "set without redis.password, expected both or neither"));
     }
     Ok(())
+}
+
+fn check_capture(capture: &ChangeCapture) -> Result<(), ConfigError> {
+    for mapping in &capture.tags {
+        let fits = mapping.split_once('=').is_some_and(|(table, tag)| !table.is_empty() && !tag.is_empty());
+        if !fits {
+            let reason = format!("{mapping:?}, expected TABLE=TAG, such as \"shop.items=items\"");
+            return Err(error("change_capture.tags", reason));
+        }
+    }
+    if !capture.enabled {
+        return Ok(());
+    }
+    if capture.url.reveal().is_empty() {
+        return Err(error(
+            "change_capture.url",
+            "\"\", expected the database's own URL, such as postgres://user:password@host/database",
+        ));
+    }
+    capture::address(capture.url.reveal()).map_err(|reason| error("change_capture.url", reason))
 }
 
 fn check_tls(redis: &Redis) -> Result<(), ConfigError> {
