@@ -77,7 +77,10 @@ fn what_is_no_plain_query_is_refused() {
     let relative = |refusal: &Refusal| matches!(refusal, Refusal::RelativeTime(_));
     let count = |refusal: &Refusal| matches!(refusal, Refusal::NotOneStatement(_));
     let sample = |refusal: &Refusal| *refusal == Refusal::Sample;
-    let cases: [(&str, &dyn Fn(&Refusal) -> bool); 31] = [
+    let cases: [(&str, &dyn Fn(&Refusal) -> bool); 34] = [
+        ("SELECT ctid, * FROM a", &construct),
+        ("SELECT * FROM a ORDER BY a.xmin", &construct),
+        ("SELECT x.day::date FROM (SELECT name AS day FROM a) x, b", &relative),
         ("INSERT INTO a VALUES (1)", &not_a_query),
         ("UPDATE a SET x = 1 RETURNING x", &not_a_query),
         ("SET search_path TO other", &not_a_query),

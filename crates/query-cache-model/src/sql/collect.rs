@@ -1,11 +1,12 @@
 //! Walks a statement and collects what it names. What it does not know, it refuses.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, InTarget,
-    ObjectName, ObjectNamePart, Query, Select, SetExpr, Statement, TableFactor, UnaryOperator, Value,
-    ValueWithSpan, Visit, Visitor,
+    ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement, TableFactor, UnaryOperator,
+    Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::casts::{self, Operand};
@@ -17,11 +18,16 @@ pub(super) fn of(statement: &Statement) -> Result<Shape, Refusal> {
     if !matches!(statement, Statement::Query(_)) {
         return Err(Refusal::NotAQuery);
     }
-    let mut collector = Collector { shape: Shape::default(), common: Vec::new(), statements: 0 };
+    let mut collector =
+        Collector { shape: Shape::default(), common: Vec::new(), aliases: BTreeSet::new(), statements: 0 };
     if let ControlFlow::Break(refusal) = statement.visit(&mut collector) {
         return Err(refusal);
     }
-    let Collector { mut shape, common, .. } = collector;
+    let Collector { mut shape, common, aliases, .. } = collector;
+    // Not the column of that name, it may be anything.
+    if let Some(column) = shape.dated_columns.intersection(&aliases).next() {
+        return Err(Refusal::RelativeTime(format!("the cast of {column}")));
+    }
     // A common table expression hides a table only within its scope; being both costs no truth.
     let is_common = |name: &Name| name.schema.is_none() && common.contains(&name.name);
     let (maybe, relations) = std::mem::take(&mut shape.relations).into_iter().partition(is_common);
@@ -37,6 +43,7 @@ pub(super) fn folded(ident: &Ident) -> String {
 struct Collector {
     shape: Shape,
     common: Vec<String>,
+    aliases: BTreeSet<String>,
     statements: usize,
 }
 
@@ -86,6 +93,11 @@ impl Visitor for Collector {
             || !select.sort_by.is_empty()
             || select.qualify.is_some()
             || select.value_table_mode.is_some();
+        for item in &select.projection {
+            if let SelectItem::ExprWithAlias { alias, .. } = item {
+                self.aliases.insert(folded(alias));
+            }
+        }
         if foreign { unknown("a clause of another database") } else { ControlFlow::Continue(()) }
     }
 
@@ -115,8 +127,13 @@ impl Visitor for Collector {
     fn pre_visit_expr(&mut self, expr: &Expr) -> Step {
         match expr {
             Expr::Function(function) => return self.function(function),
+            Expr::Identifier(ident) => return physical(&folded(ident)),
             Expr::CompoundIdentifier(parts) => {
-                self.shape.fields.extend(parts.last().map(folded));
+                if let Some(field) = parts.last().map(folded) {
+                    let step = physical(&field);
+                    self.shape.fields.insert(field);
+                    return step;
+                }
             }
             Expr::CompoundFieldAccess { .. } => {
                 // The fields of what stands in parentheses may be functions, too.
@@ -146,8 +163,7 @@ impl Visitor for Collector {
             Expr::ILike { .. } => self.implicit(&["~~*", "!~~*"]),
             Expr::SimilarTo { .. } => self.implicit(&["~", "!~"]),
             Expr::Case { operand, .. } if operand.is_some() => self.implicit(&["="]),
-            Expr::Identifier(_)
-            | Expr::IsFalse(_)
+            Expr::IsFalse(_)
             | Expr::IsNotFalse(_)
             | Expr::IsTrue(_)
             | Expr::IsNotTrue(_)
@@ -203,6 +219,14 @@ impl Visitor for Collector {
             return ControlFlow::Break(Refusal::RelativeTime(format!("the literal {text:?}")));
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Where and by whom a row was written changes without the row.
+fn physical(column: &str) -> Step {
+    match column {
+        "ctid" | "xmin" | "xmax" | "cmin" | "cmax" => unknown(column),
+        _ => ControlFlow::Continue(()),
     }
 }
 
