@@ -245,6 +245,8 @@ const LIST: &str = "
 WITH RECURSIVE up(part, whole) AS (
     SELECT inhrelid, inhparent FROM pg_inherits
     UNION SELECT up.part, i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.whole
+), published AS MATERIALIZED (
+    SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1
 )
 SELECT c.oid, n.nspname::text, c.relname::text,
        CASE c.relreplident
@@ -253,7 +255,7 @@ SELECT c.oid, n.nspname::text, c.relname::text,
            WHEN 'i' THEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid)
            ELSE false
        END,
-       EXISTS (SELECT FROM pg_publication_tables t WHERE t.pubname = $1 AND t.schemaname = n.nspname AND t.tablename = c.relname)
+       (n.nspname, c.relname) IN (SELECT schemaname, tablename FROM published)
            AND NOT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
                            WHERE p.pubname = $1 AND ($PARTIAL)
                              AND (r.prrelid = c.oid OR r.prrelid IN (SELECT whole FROM up WHERE part = c.oid))),

@@ -15,6 +15,8 @@ pub enum Error {
     NoColumn(String),
     /// A column's value is not of the type that was asked for; the column and why.
     Value(String, Box<dyn std::error::Error + Send + Sync>),
+    /// The session has given its connection back.
+    Over,
     /// Another number of rows than one, or than at most one.
     RowCount(usize),
 }
@@ -26,6 +28,7 @@ impl fmt::Display for Error {
             Self::Database(error) => write!(f, "{error}"),
             Self::NoColumn(column) => write!(f, "there is no column {column}"),
             Self::Value(column, error) => write!(f, "column {column}: {error}"),
+            Self::Over => write!(f, "the session is over"),
             Self::RowCount(count) => write!(f, "{count} rows, expected one"),
         }
     }
@@ -37,7 +40,7 @@ impl std::error::Error for Error {
             Self::Pool(error) => Some(error),
             Self::Database(error) => Some(error),
             Self::Value(_, error) => Some(error.as_ref()),
-            Self::NoColumn(_) | Self::RowCount(_) => None,
+            Self::NoColumn(_) | Self::Over | Self::RowCount(_) => None,
         }
     }
 }
