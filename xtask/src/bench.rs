@@ -6,6 +6,7 @@ mod cpu;
 mod envoy_config;
 mod load;
 mod measure;
+mod query_cache;
 mod record;
 mod report;
 mod stack;
@@ -25,7 +26,10 @@ use targets::Verdict;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// How often every case is measured; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..))]
     rounds: u8,
@@ -40,8 +44,18 @@ pub struct Options {
     record: bool,
 }
 
+/// Parts that have a benchmark of their own
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// Compare a hit of the query cache with the query, and see how soon a commit is seen
+    QueryCache(query_cache::Options),
+}
+
 /// Runs the benchmark; it fails if a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    if let Some(Part::QueryCache(options)) = &options.part {
+        return query_cache::run(options);
+    }
     // Before the build, which makes the machine busy itself.
     let load_average = record::load_average()?;
     if load_average > 0.5 {

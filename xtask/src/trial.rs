@@ -18,7 +18,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     crate::ensure(&[Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Wrk, Tool::Postgres])?;
     artifacts::build(&[Artifact::Filters, Artifact::Companion])?;
     let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--release", "-p", "e2e", "-p", "query-cache", "--no-fail-fast"]).args(&options.filter);
+    cargo
+        .args(["test", "--release", "-p", "e2e", "-p", "query-cache", "--no-fail-fast"])
+        .args(&options.filter);
     cargo.args(["--", "--ignored", "--nocapture", "--test-threads=1"]).current_dir(workspace_root());
     let status = cargo.status().context("cannot run cargo")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
