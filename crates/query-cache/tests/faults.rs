@@ -218,3 +218,56 @@ async fn a_replica_that_takes_over_is_another_server() {
     within("it is noticed", async || world.cache.status().doubt.is_some()).await;
     assert_eq!(text(&world.cache.query(SQL, &[]).await.unwrap()), "0");
 }
+
+/// Commits stay between the log and the eyes of others while a synchronous replica is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_nobody_sees_yet_is_not_taken_for_one() {
+    let world = World::start(SCHEMA, |_| {}).await;
+    world.hit(SQL, &[]).await;
+    let (writer, connection) =
+        tokio_postgres::connect(&world.postgres.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let wait_for_replica = |name: &str| {
+        world.postgres.sql(&format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'")).unwrap();
+        world.postgres.sql("SELECT pg_reload_conf()").unwrap();
+    };
+    for number in 1..4 {
+        world.hit(SQL, &[]).await;
+        wait_for_replica("nobody");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let update = format!("UPDATE a SET x = {number}");
+        let commit = async { writer.batch_execute(&update).await.unwrap() };
+        let meanwhile = async {
+            let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+            within("it waits", async || world.postgres.sql(waits).unwrap() == "1").await;
+            for _ in 0..20 {
+                // Whoever asks the database reads the old rows, and may cache them.
+                assert_eq!(text(&world.cache.query(SQL, &[]).await.unwrap()), (number - 1).to_string());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            wait_for_replica("");
+        };
+        tokio::join!(commit, meanwhile);
+        world.becomes(SQL, &number.to_string()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fill_that_comes_late_brings_nothing_back() {
+    let world = World::start(SCHEMA, |_| {}).await;
+    // It takes a while, and reads its rows at the beginning.
+    let slow =
+        "SELECT (min(x) + 0 * count(*))::text FROM a, generate_series(1, 1500) g, generate_series(1, 1000) h";
+    world.hit(slow, &[]).await;
+    for number in 1..6 {
+        world.postgres.sql("UPDATE a SET x = x").unwrap();
+        let fill = async { text(&world.cache.query(slow, &[]).await.unwrap()) };
+        let write = async {
+            let running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT (min(x)%'";
+            testbed::wait_until(Duration::from_secs(2), || world.postgres.sql(running).unwrap() == "1");
+            world.postgres.sql(&format!("UPDATE a SET x = {number}")).unwrap();
+        };
+        tokio::join!(fill, write);
+        world.becomes(slow, &number.to_string()).await;
+    }
+}
