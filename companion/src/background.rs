@@ -19,5 +19,10 @@ pub(crate) async fn run(service: Arc<Service>, config: Config, local_url: String
             pooling::poll(&config.pooling, meters).await;
         }
     };
-    tokio::join!(service.store.follow(), mesh::announce(&service), schemas, ui, pgbouncer);
+    let capture = async {
+        if let Some(capture) = &service.capture {
+            capture.run(&service).await;
+        }
+    };
+    tokio::join!(service.store.follow(), mesh::announce(&service), schemas, ui, pgbouncer, capture);
 }

@@ -5,6 +5,7 @@ mod logging;
 mod migrate;
 mod pooling;
 mod purge;
+mod query_cache;
 pub(crate) mod table;
 mod timescale;
 mod top;
@@ -26,6 +27,7 @@ use cache::Cache;
 use migrate::Migrate;
 use pooling::Pooling;
 use purge::Purge;
+use query_cache::QueryCache;
 use timescale::Timescale;
 use top::Top;
 use validate::Validate;
@@ -55,6 +57,9 @@ enum Command {
     /// Look at what a running companion has stored.
     #[command(subcommand)]
     Cache(Cache),
+    /// Look at how a running companion follows the changes of the database, and void cached results by table.
+    #[command(subcommand)]
+    QueryCache(QueryCache),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
     /// Watch Envoys and a companion at work, in the terminal.
@@ -142,6 +147,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Purge(purge) => ask(purge.run()),
         Command::Cache(cache) => ask(cache.run()),
+        // What it finds decides on the status.
+        Command::QueryCache(command) => return ask(command.run()),
         Command::Stats(remote) => ask(stats(remote)),
         // What they find decides on the status.
         Command::Top(top) => return ask(top.run()),

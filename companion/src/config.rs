@@ -54,6 +54,8 @@ pub struct Config {
     pub migrate: Migrate,
     /// PgBouncer between the services and the databases.
     pub pooling: Pooling,
+    /// Following the changes of a database.
+    pub change_capture: ChangeCapture,
 }
 
 /// What is logged, and how.
@@ -203,6 +205,38 @@ pub struct Ui {
     pub history: usize,
 }
 
+/// Following the changes of a database, for query caches and for responses built from its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeCapture {
+    /// Whether they are followed.
+    pub enabled: bool,
+    /// The database's own URL, not a pooler's, as a user who may replicate.
+    pub url: Secret,
+    /// The publication to follow, which is made if need be.
+    #[serde(deserialize_with = "fields::database_name")]
+    pub publication: String,
+    /// What the names of the temporary slots start with.
+    #[serde(deserialize_with = "fields::database_name")]
+    pub slot: String,
+    /// The tables to publish, by `NAME`, `SCHEMA.NAME` or `SCHEMA.*`; none: all that can be.
+    pub tables: Vec<String>,
+    /// Tables, and the tags of the responses that are built from their rows: `TABLE=TAG`.
+    pub tags: Vec<String>,
+    /// How often it is made sure that all that was committed is known, in milliseconds.
+    #[serde(deserialize_with = "fields::bounded::<1, 1_000, u64, _>")]
+    pub heartbeat_ms: u64,
+    /// How often definitions that no event trigger tells of are compared, in milliseconds.
+    #[serde(deserialize_with = "fields::bounded::<10, 60_000, u64, _>")]
+    pub definitions_poll_ms: u64,
+    /// How far it may fall behind before the slot is given up, in milliseconds.
+    #[serde(deserialize_with = "fields::bounded::<1_000, 3_600_000, u64, _>")]
+    pub max_lag_ms: u64,
+    /// How much of the log it may be behind before the slot is given up, in bytes.
+    #[serde(deserialize_with = "fields::bounded::<1_048_576, 1_099_511_627_776, u64, _>")]
+    pub max_lag_bytes: u64,
+}
+
 /// A text that is never shown.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -287,6 +321,7 @@ impl Default for Config {
             tp_capital: Database::default(),
             migrate: Migrate::default(),
             pooling: Pooling::default(),
+            change_capture: ChangeCapture::default(),
         }
     }
 }
@@ -321,6 +356,23 @@ impl Default for Redis {
             cluster_nodes: Vec::new(),
             timeout_ms: 100,
             key_prefix: "slipstream".to_owned(),
+        }
+    }
+}
+
+impl Default for ChangeCapture {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            url: Secret::default(),
+            publication: "slipstream".to_owned(),
+            slot: "slipstream".to_owned(),
+            tables: Vec::new(),
+            tags: Vec::new(),
+            heartbeat_ms: 20,
+            definitions_poll_ms: 1_000,
+            max_lag_ms: 30_000,
+            max_lag_bytes: 1 << 30,
         }
     }
 }

@@ -6,6 +6,7 @@ mod entries;
 mod invalidations;
 mod leases;
 mod operations;
+mod query_cache;
 mod responses;
 mod tracing;
 mod ui;
@@ -20,6 +21,7 @@ use axum::routing::{get, post};
 use cache_protocol::names;
 use tokio::sync::watch;
 
+use crate::change_capture::{CaptureMetrics, ChangeCapture};
 use crate::config::Config;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
@@ -31,6 +33,8 @@ use crate::trace::Otlp;
 use crate::ui::Ui;
 use crate::waits::Waits;
 use answer::failure;
+pub(crate) use invalidations::record_and_wait;
+pub(crate) use query_cache::{TableInvalidation, TablesInvalidated};
 
 /// What every handler works with.
 #[derive(Debug)]
@@ -47,6 +51,7 @@ pub(crate) struct Service {
     pub(crate) otlp: Option<Otlp>,
     pub(crate) schemas: Schemas,
     requires_schemas: bool,
+    pub(crate) capture: Option<ChangeCapture>,
     rivals: Rivals,
     max_entry_bytes: usize,
     max_ttl: Duration,
@@ -65,11 +70,16 @@ impl Service {
         let metrics = Metrics::new(store.name())?;
         let pgbouncer =
             config.pooling.poll_interval().map(|_| Meters::new(metrics.registry())).transpose()?;
+        let capture = match config.change_capture.enabled {
+            true => ChangeCapture::new(config, CaptureMetrics::new(metrics.registry())?),
+            false => None,
+        };
         Ok(Self {
             ui: config.ui.enabled.then(|| Ui::new(&config.ui)),
             otlp: Otlp::start(&config.telemetry, metrics.exports())?,
             metrics,
             pgbouncer,
+            capture,
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
@@ -104,6 +114,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(names::INVALIDATIONS_PATH, post(invalidations::invalidate).get(invalidations::poll))
         .route(names::ENTRIES_PATH, get(entries::list))
         .route(names::STATS_PATH, get(operations::stats))
+        .route(names::QUERY_CACHE_PATH, get(query_cache::status).post(query_cache::invalidate))
         .route_layer(check)
         .route_layer(follow)
         .route(names::HEALTH_PATH, get(operations::health))

@@ -1,6 +1,7 @@
 //! The native companion of the filters: the shared second level of their cache, and the log of invalidations.
 
 mod background;
+mod change_capture;
 pub mod cli;
 pub mod client;
 mod clock;

@@ -205,6 +205,11 @@ impl Metrics {
         })
     }
 
+    /// Where others that count beside this register.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// A record was appended for this target.
     pub(crate) fn invalidated(&self, target: &Target) {
         self.invalidations.with_label_values(&[target.kind()]).inc();
@@ -233,11 +238,6 @@ impl Metrics {
         for other in SchemaState::ALL {
             self.schemas.with_label_values(&[database, other.label()]).set(i64::from(other == state));
         }
-    }
-
-    /// Where what others count is shown too.
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
     }
 
     /// What became of traces that were to be sent.

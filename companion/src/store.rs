@@ -23,6 +23,7 @@ pub(crate) use leases::{Claim, LeaseId, LeaseState};
 pub(crate) use listing::{Page, Selection};
 pub(crate) use reach::Met;
 use redis::RedisStore;
+pub(crate) use redis::dial_log_server;
 
 /// How long the entries that a purge hit are counted; its acknowledgement may wait for that.
 const COUNTING: Duration = Duration::from_millis(50);

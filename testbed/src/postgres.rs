@@ -17,6 +17,7 @@ use crate::{Certificates, Launch, Process, Tool, User, ports, temp_dir};
 pub struct Postgres {
     process: Process,
     port: u16,
+    settings: Vec<String>,
     programs: PathBuf,
     // Fields drop in order: the server stops before its files go.
     _dir: TempDir,
@@ -30,15 +31,30 @@ impl Postgres {
 
     /// Like `start`, with settings such as `max_connections=20`.
     pub fn start_with(settings: &[&str]) -> Result<Postgres> {
-        Postgres::launch(settings, None)
+        Postgres::launch(settings, None, initialise)
     }
 
     /// Like `start`, with TLS by these certificates. The role `postgres` is trusted; everybody else needs TLS and a password.
     pub fn start_secured(certificates: &Certificates) -> Result<Postgres> {
-        Postgres::launch(&[], Some(certificates))
+        Postgres::launch(&[], Some(certificates), initialise)
     }
 
-    fn launch(settings: &[&str], certificates: Option<&Certificates>) -> Result<Postgres> {
+    /// A replica of another server, with the same settings. `SELECT pg_promote()` makes it a server of its own.
+    pub fn replica_of(primary: &Postgres) -> Result<Postgres> {
+        let settings: Vec<&str> = primary.settings.iter().map(String::as_str).collect();
+        Postgres::launch(&settings, None, |programs, home, data, user| {
+            let mut command = program(&programs.join("pg_basebackup"), user);
+            command.args(["-h", "127.0.0.1", "-p", &primary.port.to_string(), "-U", "postgres", "-D", data]);
+            command.args(["-R", "--checkpoint=fast", "--no-sync"]).current_dir(home).env("HOME", home);
+            run(&mut command)
+        })
+    }
+
+    fn launch(
+        settings: &[&str],
+        certificates: Option<&Certificates>,
+        fill: impl FnOnce(&Path, &str, &str, Option<User>) -> Result<()>,
+    ) -> Result<Postgres> {
         let server = Tool::Postgres.path()?;
         let programs = server.parent().context("postgres is in no folder")?.to_owned();
         let dir = temp_dir("postgres")?;
@@ -49,7 +65,7 @@ impl Postgres {
             chown(&home, Some(user.uid), Some(user.gid)).context("cannot hand over the data folder")?;
         }
         let (data, port) = (home.join("data").display().to_string(), ports::free());
-        initialise(&programs, &home.display().to_string(), &data, user)?;
+        fill(&programs, &home.display().to_string(), &data, user)?;
         let secured = certificates.map_or(Ok(Vec::new()), |own| secure(own, &home, user))?;
         let socket = format!("unix_socket_directories={}", home.display());
         let own = [
@@ -78,7 +94,8 @@ impl Postgres {
             command.status().is_ok_and(|status| status.success())
         };
         let process = launch.start(ready)?;
-        Ok(Postgres { process, port, programs, _dir: dir })
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        Ok(Postgres { process, port, settings, programs, _dir: dir })
     }
 
     /// The port on 127.0.0.1.
@@ -140,21 +157,24 @@ fn secure(certificates: &Certificates, home: &Path, user: Option<User>) -> Resul
 }
 
 fn initialise(programs: &Path, home: &str, data: &str, user: Option<User>) -> Result<()> {
-    let program = programs.join("initdb");
-    let mut command = match user {
-        None => Command::new(program),
-        Some(User { uid, gid }) => {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string(), "--clear-groups"]);
-            command.arg(program);
-            command
-        }
-    };
+    let mut command = program(&programs.join("initdb"), user);
     command.args(["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--no-instructions"]);
     command.args(["--no-locale", "--encoding=UTF8"]).current_dir(home).env("HOME", home);
-    let output = command.output().context("cannot run initdb")?;
+    run(&mut command)
+}
+
+/// A program, run as this user.
+fn program(path: &Path, user: Option<User>) -> Command {
+    let Some(User { uid, gid }) = user else { return Command::new(path) };
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string(), "--clear-groups"]).arg(path);
+    command
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     if !output.status.success() {
-        bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim_end());
     }
     Ok(())
 }

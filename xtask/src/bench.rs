@@ -8,6 +8,7 @@ mod envoy_config;
 mod load;
 mod measure;
 mod page;
+mod query_cache;
 mod record;
 mod report;
 mod stack;
@@ -54,6 +55,8 @@ enum Other {
     Db(db::Options),
     /// Compare how signals may lie in TimescaleDB, and daily sums with the signals themselves
     Timescale(timescale::Options),
+    /// Compare a hit of the query cache with the query, and see how soon a commit is seen
+    QueryCache(query_cache::Options),
 }
 
 /// Runs the benchmark; it fails if a target is missed.
@@ -61,6 +64,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     match &options.other {
         Some(Other::Db(options)) => return db::run(options),
         Some(Other::Timescale(options)) => return timescale::run(options),
+        Some(Other::QueryCache(options)) => return query_cache::run(options),
         None => {}
     }
     // Before the build, which makes the machine busy itself.

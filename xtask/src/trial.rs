@@ -18,8 +18,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     crate::ensure(&[Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Wrk, Tool::Postgres])?;
     artifacts::build(&[Artifact::Filters, Artifact::Companion])?;
     let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--release", "--no-fail-fast"]);
     cargo
-        .args(["test", "--release", "-p", "e2e", "-p", "slipstream", "-p", "migrations", "--no-fail-fast"])
+        .args(["-p", "e2e", "-p", "slipstream", "-p", "migrations", "-p", "query-cache"])
         .args(&options.filter);
     cargo.args(["--", "--ignored", "--nocapture", "--test-threads=1"]).current_dir(workspace_root());
     let status = cargo.status().context("cannot run cargo")?;

@@ -6,7 +6,8 @@ use std::path::Path;
 use tokio_postgres::config::SslMode;
 
 use super::check_pooling;
-use super::{Config, ConfigError, Database, Redis};
+use super::{ChangeCapture, Config, ConfigError, Database, Redis};
+use crate::change_capture as capture;
 
 /// What the settings must fulfil together. The error is put down to all sources: each setting is right by itself.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
@@ -34,7 +35,8 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             format!("{directory:?}, expected a folder, or \"\" for the migrations that are built in");
         return Err(error("migrate.directory", reason));
     }
-    check_pooling::check(&config.pooling)
+    check_pooling::check(&config.pooling)?;
+    check_capture(&config.change_capture)
 }
 
 fn check_database(section: &str, database: &Database) -> Result<(), ConfigError> {
@@ -91,6 +93,26 @@ fn check_servers(redis: &Redis) -> Result<(), ConfigError> {
         return Err(error("redis.username", "set without redis.password, expected both or neither"));
     }
     Ok(())
+}
+
+fn check_capture(capture: &ChangeCapture) -> Result<(), ConfigError> {
+    for mapping in &capture.tags {
+        let fits = mapping.split_once('=').is_some_and(|(table, tag)| !table.is_empty() && !tag.is_empty());
+        if !fits {
+            let reason = format!("{mapping:?}, expected TABLE=TAG, such as \"shop.items=items\"");
+            return Err(error("change_capture.tags", reason));
+        }
+    }
+    if !capture.enabled {
+        return Ok(());
+    }
+    if capture.url.reveal().is_empty() {
+        return Err(error(
+            "change_capture.url",
+            "\"\", expected the database's own URL, such as postgres://user:password@host/database",
+        ));
+    }
+    capture::address(capture.url.reveal()).map_err(|reason| error("change_capture.url", reason))
 }
 
 fn check_tls(redis: &Redis) -> Result<(), ConfigError> {

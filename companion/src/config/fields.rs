@@ -153,6 +153,17 @@ pub(super) fn key_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<S
     })
 }
 
+/// A name of PostgreSQL's that can stand in a replication command.
+pub(super) fn database_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "1 to 40 lower-case letters, digits and underscores",
+        parse: |text| {
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            ((1..=40).contains(&text.len()) && text.bytes().all(plain)).then(|| text.to_owned())
+        },
+    })
+}
+
 /// How a line of the log is written.
 pub(super) fn log_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
     deserializer.deserialize_str(Text {

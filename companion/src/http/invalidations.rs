@@ -41,7 +41,8 @@ pub(super) async fn invalidate(State(service): State<Arc<Service>>, body: Body) 
     }
 }
 
-async fn record_and_wait(service: &Service, purge: Purge) -> Result<InvalidationAck, Unavailable> {
+/// Appends a purge to the log, and waits until nobody serves what it hits.
+pub(crate) async fn record_and_wait(service: &Service, purge: Purge) -> Result<InvalidationAck, Unavailable> {
     let start = Instant::now();
     let recorded = service.store.invalidate(&purge).await;
     let outcome = if recorded.is_ok() { Outcome::Recorded } else { Outcome::Error };

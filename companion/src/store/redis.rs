@@ -27,12 +27,13 @@ mod slots;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ::redis::aio::MultiplexedConnection;
 use invalidation::{Position, Record};
 use tokio::sync::{Mutex, Notify};
 
 use super::reach::{Met, Reach};
 use super::{Purge, Unavailable};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::invalidation_log::InvalidationLog;
 use crate::random;
 use companions::Companions;
@@ -46,6 +47,12 @@ use scripts::{LogState, Scripts};
 const POLL: Duration = Duration::from_millis(20);
 /// How long it waits before it tries again to reach Redis.
 const RETRY: Duration = Duration::from_millis(50);
+
+/// A connection of its own to the server that keeps the log, as settings, sentinels or the cluster name it.
+pub(crate) async fn dial_log_server(config: &config::Redis) -> Result<MultiplexedConnection, Unavailable> {
+    let keys = Keys::new(&config.key_prefix);
+    Ok(Links::new(config, &keys.log)?.connect().await?.into_connection())
+}
 
 /// Entries and log in Redis, and this process's copy of the log.
 #[derive(Debug)]

@@ -10,6 +10,8 @@ pub const LEASES_PATH: &str = "/v1/leases";
 pub const ENTRIES_PATH: &str = "/v1/entries";
 /// Counts since the companion's start, as JSON.
 pub const STATS_PATH: &str = "/v1/stats";
+/// `GET` tells how the changes of the database are followed, `POST` voids what query caches read from tables.
+pub const QUERY_CACHE_PATH: &str = "/v1/query-cache";
 /// 200 while the process lives.
 pub const HEALTH_PATH: &str = "/healthz";
 /// 200 while the store can be reached.

@@ -41,9 +41,28 @@ pub fn write(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<()
 }
 
 fn replace(page: &str, record: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}{record}{END}{after}"))
+    replace_between(page, BEGIN, END, record)
+}
+
+/// The page with another record between these markers.
+pub fn replace_between(page: &str, begin: &str, end: &str, record: &str) -> Option<String> {
+    let (before, rest) = page.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}{record}{end}{after}"))
+}
+
+/// When, of what and on what a command was run.
+pub fn circumstances(command: &str, load_average: f64) -> Result<String> {
+    Ok(format!(
+        "{date}, commit {commit}: `{command}`\n\n- {cpu}, {cores} processors; Linux {kernel}; load average before {load_average:.2}\n- {redis}; {postgres}\n",
+        date = said("date", &["-u", "+%Y-%m-%d"])?,
+        commit = said("git", &["describe", "--always", "--dirty"])?,
+        cpu = cpu_model()?,
+        cores = std::thread::available_parallelism()?,
+        kernel = read(Path::new("/proc/sys/kernel/osrelease"))?.trim(),
+        redis = redis_version()?,
+        postgres = said(Tool::Postgres.path()?, &["--version"])?,
+    ))
 }
 
 fn render(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<String> {

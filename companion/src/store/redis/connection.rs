@@ -17,6 +17,11 @@ impl Connection {
     pub(super) fn new(server: MultiplexedConnection, asking: bool) -> Self {
         Self { server, asking }
     }
+
+    /// The connection to the server itself.
+    pub(super) fn into_server(self) -> MultiplexedConnection {
+        self.server
+    }
 }
 
 impl ConnectionLike for Connection {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisResult};
 
 use super::super::Unavailable;
@@ -59,6 +60,11 @@ impl fmt::Debug for Links {
 }
 
 impl Link {
+    /// The connection alone.
+    pub(super) fn into_connection(self) -> MultiplexedConnection {
+        self.connection.into_server()
+    }
+
     /// Whether entries are on other servers than the log.
     pub(super) fn spreads(&self) -> bool {
         self.cluster.is_some()
