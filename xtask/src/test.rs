@@ -46,6 +46,7 @@ pub fn run(options: &Options) -> ExitCode {
 fn run_all(options: &Options) -> Result<Summary> {
     let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Postgres];
     tools.extend([Tool::Node, Tool::WasmBindgenTestRunner]);
+    tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient]);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {
         artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])
