@@ -4,6 +4,8 @@ mod address;
 mod check;
 mod fields;
 mod load;
+mod semantic;
+mod share;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use address::Address;
 pub use load::ConfigError;
+pub use semantic::{Embeddings, Semantic};
+pub use share::Share;
 
 /// Every setting of the companion. A file or an environment that sets none of them yields the defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,10 @@ pub struct Config {
     pub redis: Redis,
     /// The log of invalidations.
     pub invalidation: Invalidation,
+    /// What turns texts into vectors.
+    pub embeddings: Embeddings,
+    /// The semantic cache.
+    pub semantic: Semantic,
 }
 
 /// What is logged, and how.
@@ -230,6 +238,8 @@ impl Default for Config {
             embedded: Embedded::default(),
             redis: Redis::default(),
             invalidation: Invalidation::default(),
+            embeddings: Embeddings::default(),
+            semantic: Semantic::default(),
         }
     }
 }

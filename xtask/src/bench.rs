@@ -8,6 +8,7 @@ mod load;
 mod measure;
 mod record;
 mod report;
+mod semantic;
 mod stack;
 mod statistics;
 mod targets;
@@ -25,7 +26,10 @@ use targets::Verdict;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// How often every case is measured; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(3..))]
     rounds: u8,
@@ -40,8 +44,17 @@ pub struct Options {
     record: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    /// Measure the semantic cache: its embeddings, its index, and its decisions on streams of questions
+    Semantic(semantic::Options),
+}
+
 /// Runs the benchmark; it fails if a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    if let Some(Other::Semantic(options)) = &options.other {
+        return semantic::run(options);
+    }
     // Before the build, which makes the machine busy itself.
     let load_average = record::load_average()?;
     if load_average > 0.5 {

@@ -12,11 +12,13 @@ const PREFIX: &str = "SLIPSTREAM_";
 /// What stands between section and key in a variable's name.
 const SEPARATOR: &str = "__";
 /// Variables that many programs share. The companion's own go before them.
-const STANDARD: [(&str, &str); 4] = [
+const STANDARD: [(&str, &str); 6] = [
     ("REDIS_HOST", "redis.host"),
     ("REDIS_PORT", "redis.port"),
     ("REDIS_DB", "redis.db"),
     ("REDIS_PASSWORD", "redis.password"),
+    ("SEMANTIC_CACHE_ENABLED", "semantic.enabled"),
+    ("SEMANTIC_CACHE_SIMILARITY_THRESHOLD", "semantic.similarity_threshold"),
 ];
 
 /// Settings that cannot be used.
@@ -140,6 +142,7 @@ fn typed(path: &str, text: &str) -> Value {
     };
     let value = match default {
         Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
+        Some(Value::Float(_)) => text.parse().ok().map(Value::Float),
         Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
         Some(Value::Array(_)) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());

@@ -20,5 +20,5 @@ pub use answers::Answer;
 pub use bound::upper_bound;
 pub use features::{FEATURES, Features};
 pub use guards::Guard;
-pub use policy::{Estimate, Evidence, Judgement, Neighbour, Policy, Settings, Verdict};
+pub use policy::{Estimate, Evidence, Fitted, Judgement, Neighbour, Policy, Refit, Settings, Verdict};
 pub use text::Question;

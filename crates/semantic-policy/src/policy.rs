@@ -19,7 +19,7 @@ const RECENT: usize = 2_000;
 /// From so many on; before, the examples stand in.
 const RECENT_LEAST: usize = 400;
 /// The share of the budget that is planned for: what was learned from is never quite what comes.
-const PLANNED: f64 = 0.6;
+const PLANNED: f64 = 0.8;
 /// No answer is served that is wrong more probably.
 const NEVER_ABOVE: f64 = 0.25;
 /// An example that was drawn counts for those that were not, but not for more than so many.
@@ -282,32 +282,38 @@ impl Policy {
             && agreements >= LEAST.1
     }
 
-    /// Fits what was learned anew. Takes tenths of a second.
+    /// Fits what was learned anew, at once. Takes tenths of a second; see [`Policy::begin_refit`].
     pub fn refit(&mut self) {
+        let fitted = self.begin_refit().run();
+        self.adopt(fitted);
+    }
+
+    /// What a refit works on, so that it can be done elsewhere while this policy goes on deciding.
+    pub fn begin_refit(&mut self) -> Refit {
         self.since_fit = 0;
-        if let Some(maps) = self.moments.as_ref().and_then(|moments| moments.fit()) {
-            self.maps = Some(Box::new(maps));
+        Refit {
+            moments: self.moments.clone(),
+            examples: self.examples.iter().cloned().collect(),
+            recent: if self.recent.len() >= RECENT_LEAST {
+                self.recent.iter().copied().collect()
+            } else {
+                Vec::new()
+            },
+            planned: self.settings.error_budget * PLANNED,
+        }
+    }
+
+    /// Decides by what was fitted from now on.
+    pub fn adopt(&mut self, fitted: Fitted) {
+        if let Some(maps) = fitted.maps {
+            self.maps = Some(maps);
             self.version += 1;
         }
-        let examples: Vec<Example<'_>> = self
-            .examples
-            .iter()
-            .map(|example| Example {
-                features: &example.features,
-                is_true: example.agrees,
-                weight: example.weight,
-            })
-            .collect();
-        let Some(score) = Logistic::fit(&examples) else { return };
-        let mut risks: Vec<f64> = if self.recent.len() >= RECENT_LEAST {
-            self.recent.iter().copied().collect()
-        } else {
-            self.examples.iter().map(|example| 1.0 - score.chance(&example.features)).collect()
-        };
-        risks.sort_by(f64::total_cmp);
-        self.risk_limit = limit_within(&risks, self.settings.error_budget * PLANNED);
-        self.score = Some(score);
-        self.heed_verified();
+        if let Some((score, risk_limit)) = fitted.score {
+            self.score = Some(score);
+            self.risk_limit = risk_limit;
+            self.heed_verified();
+        }
     }
 
     /// What verified hits say of the served ones.
@@ -330,6 +336,48 @@ impl Policy {
     fn trusts(&self, guard: Guard) -> bool {
         let mut known = Guard::ALL.iter().zip(&self.guarded);
         known.any(|(known, (agreed, seen))| *known == guard && lower_bound(*agreed, *seen) >= TRUST)
+    }
+}
+
+/// What a refit works on.
+#[derive(Debug)]
+pub struct Refit {
+    moments: Option<Box<Moments>>,
+    examples: Vec<Labelled>,
+    recent: Vec<f64>,
+    planned: f64,
+}
+
+/// What came of a refit.
+#[derive(Debug)]
+pub struct Fitted {
+    maps: Option<Box<Maps>>,
+    /// The score, and the risk that it may name.
+    score: Option<(Logistic, f64)>,
+}
+
+impl Refit {
+    /// Does it. Takes tenths of a second.
+    pub fn run(self) -> Fitted {
+        let maps = self.moments.as_ref().and_then(|moments| moments.fit()).map(Box::new);
+        let examples: Vec<Example<'_>> = self
+            .examples
+            .iter()
+            .map(|Labelled { features, agrees, weight }| Example {
+                features,
+                is_true: *agrees,
+                weight: *weight,
+            })
+            .collect();
+        let score = Logistic::fit(&examples).map(|score| {
+            let mut risks = self.recent;
+            if risks.is_empty() {
+                risks = examples.iter().map(|example| 1.0 - score.chance(example.features)).collect();
+            }
+            risks.sort_by(f64::total_cmp);
+            (score, limit_within(&risks, self.planned))
+        });
+        Fitted { maps, score }
     }
 }
 

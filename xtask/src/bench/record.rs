@@ -82,7 +82,8 @@ pub fn load_average() -> Result<f64> {
     first.with_context(|| format!("/proc/loadavg holds {text:?}"))
 }
 
-fn cpu_model() -> Result<String> {
+/// The processor, as it calls itself.
+pub(super) fn cpu_model() -> Result<String> {
     let text = read(Path::new("/proc/cpuinfo"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("model name"));
     Ok(line.map_or("unknown processor", |line| line.trim_start_matches([' ', '\t', ':'])).to_owned())
@@ -117,7 +118,7 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// The first line that a program prints.
-fn said(program: impl AsRef<Path>, arguments: &[&str]) -> Result<String> {
+pub(super) fn said(program: impl AsRef<Path>, arguments: &[&str]) -> Result<String> {
     let program = program.as_ref();
     let output = Command::new(program).args(arguments).current_dir(workspace_root()).output();
     let output = output.with_context(|| format!("cannot run {}", program.display()))?;
