@@ -3,6 +3,7 @@
 mod cache;
 mod logging;
 mod purge;
+mod semantic;
 mod table;
 mod validate;
 
@@ -20,6 +21,7 @@ use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
 use purge::Purge;
+use semantic::{Embed, Semantic};
 use validate::Validate;
 
 /// Exit status of wrong settings, as of a wrong command line.
@@ -45,6 +47,11 @@ enum Command {
     /// Look at what a running companion has stored.
     #[command(subcommand)]
     Cache(Cache),
+    /// Embed a text at a running companion, and print its vector as JSON.
+    Embed(Embed),
+    /// Look at the semantic cache of a running companion, and remove what is in it.
+    #[command(subcommand)]
+    Semantic(Semantic),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
@@ -120,6 +127,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Purge(purge) => ask(purge.run()),
         Command::Cache(cache) => ask(cache.run()),
+        Command::Embed(embed) => ask(embed.run()),
+        Command::Semantic(semantic) => ask(semantic.run()),
         Command::Stats(remote) => ask(stats(remote)),
         // What it finds decides on the status.
         Command::Validate(validate) => return ask(validate.run()),

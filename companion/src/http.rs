@@ -2,11 +2,13 @@
 
 mod access;
 mod answer;
+mod embeddings;
 mod entries;
 mod invalidations;
 mod leases;
 mod operations;
 mod responses;
+mod semantic;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,9 +21,11 @@ use cache_protocol::names;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::embedder::Embedder;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
 use crate::rivals::Rivals;
+use crate::semantic::Semantic;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::waits::Waits;
 use answer::failure;
@@ -33,7 +37,10 @@ pub(crate) struct Service {
     pub(crate) followers: Followers,
     pub(crate) metrics: Metrics,
     pub(crate) waits: Waits,
+    pub(crate) embedder: Option<Embedder>,
+    pub(crate) semantic: Option<Arc<Semantic>>,
     rivals: Rivals,
+    max_semantic_bytes: usize,
     max_entry_bytes: usize,
     max_ttl: Duration,
     stopping: watch::Receiver<bool>,
@@ -47,8 +54,13 @@ impl Service {
         config: &Config,
         store: Store,
         stopping: watch::Receiver<bool>,
-    ) -> Result<Self, prometheus::Error> {
+    ) -> anyhow::Result<Self> {
+        let embedder = Embedder::open(&config.embeddings)?;
+        let semantic = Semantic::open(config, embedder.as_ref())?.map(Arc::new);
         Ok(Self {
+            embedder,
+            semantic,
+            max_semantic_bytes: config.semantic.max_entry_bytes,
             metrics: Metrics::new(store.name())?,
             store,
             followers: Followers::new(config.lease()),
@@ -80,6 +92,12 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(names::INVALIDATIONS_PATH, post(invalidations::invalidate).get(invalidations::poll))
         .route(names::ENTRIES_PATH, get(entries::list))
         .route(names::STATS_PATH, get(operations::stats))
+        .route(embeddings::PATH, post(embeddings::embed))
+        .route("/v1/semantic/lookup", post(semantic::look_up))
+        .route("/v1/semantic/entries", post(semantic::store))
+        .route("/v1/semantic/invalidations", post(semantic::invalidate))
+        .route("/v1/semantic/explain", post(semantic::explain))
+        .route("/v1/semantic/stats", get(semantic::stats))
         .route_layer(check)
         .route(names::HEALTH_PATH, get(operations::health))
         .route(names::READY_PATH, get(operations::ready))

@@ -1,5 +1,7 @@
 //! What the companion counts about itself, for Prometheus and for `/v1/stats`.
 
+mod semantic;
+
 use std::time::Duration;
 
 use invalidation::Target;
@@ -9,6 +11,7 @@ use prometheus::{
 };
 
 use crate::store::Claim;
+pub(crate) use semantic::SemanticMetrics;
 
 /// Upper bounds of the histograms' buckets, in seconds: a lookup takes some microseconds in memory, and hundreds over
 /// a network; an acknowledgement takes up to a lease.
@@ -118,6 +121,8 @@ pub(crate) struct Metrics {
     pub(crate) store: Operation,
     /// Records appended to the log.
     pub(crate) invalidate: Operation,
+    /// The embedder and the semantic cache.
+    pub(crate) semantic: SemanticMetrics,
     invalidations: IntCounterVec,
     leases: IntCounterVec,
     lease_waiters: IntGauge,
@@ -188,6 +193,7 @@ impl Metrics {
             lookup: operation("lookup")?,
             store: operation("store")?,
             invalidate: operation("invalidate")?,
+            semantic: SemanticMetrics::new(&registry)?,
             registry,
             invalidations,
             leases,

@@ -47,7 +47,14 @@ impl Server {
 
         let follower = tokio::spawn({
             let service = Arc::clone(&service);
-            async move { tokio::join!(service.store.follow(), mesh::announce(&service)) }
+            async move {
+                let semantic = async {
+                    if let Some(semantic) = &service.semantic {
+                        semantic.follow().await;
+                    }
+                };
+                tokio::join!(service.store.follow(), mesh::announce(&service), semantic)
+            }
         });
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {

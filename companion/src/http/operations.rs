@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::answer::{failure, json, unavailable};
+use crate::embedder::Embedder;
 use crate::metrics::Outcome;
 use crate::rivals;
 
@@ -88,6 +89,9 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 
 pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
     let Service { store, metrics, followers, waits, .. } = &*service;
+    let stats = service.semantic.as_ref().map(|semantic| semantic.stats());
+    let waiting = service.embedder.as_ref().map_or(0, Embedder::waiting);
+    metrics.semantic.observe(stats.as_ref(), waiting);
     match metrics.render(followers.count(), waits.count(), store.position().seq) {
         Ok(text) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
