@@ -24,5 +24,11 @@ pub(crate) async fn run(service: Arc<Service>, config: Config, local_url: String
             capture.run(&service).await;
         }
     };
-    tokio::join!(service.store.follow(), mesh::announce(&service), schemas, ui, pgbouncer, capture);
+    let semantic = async {
+        if let Some(semantic) = &service.semantic {
+            semantic.follow().await;
+        }
+    };
+    let own = async { tokio::join!(service.store.follow(), mesh::announce(&service)) };
+    tokio::join!(own, schemas, ui, pgbouncer, capture, semantic);
 }

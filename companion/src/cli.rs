@@ -6,6 +6,7 @@ mod migrate;
 mod pooling;
 mod purge;
 mod query_cache;
+mod semantic;
 pub(crate) mod table;
 mod timescale;
 mod top;
@@ -28,6 +29,7 @@ use migrate::Migrate;
 use pooling::Pooling;
 use purge::Purge;
 use query_cache::QueryCache;
+use semantic::{Embed, Semantic};
 use timescale::Timescale;
 use top::Top;
 use validate::Validate;
@@ -60,6 +62,11 @@ enum Command {
     /// Look at how a running companion follows the changes of the database, and void cached results by table.
     #[command(subcommand)]
     QueryCache(QueryCache),
+    /// Embed a text at a running companion, and print its vector as JSON.
+    Embed(Embed),
+    /// Look at the semantic cache of a running companion, and remove what is in it.
+    #[command(subcommand)]
+    Semantic(Semantic),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
     /// Watch Envoys and a companion at work, in the terminal.
@@ -147,10 +154,11 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Purge(purge) => ask(purge.run()),
         Command::Cache(cache) => ask(cache.run()),
-        // What it finds decides on the status.
-        Command::QueryCache(command) => return ask(command.run()),
+        Command::Embed(embed) => ask(embed.run()),
+        Command::Semantic(semantic) => ask(semantic.run()),
         Command::Stats(remote) => ask(stats(remote)),
         // What they find decides on the status.
+        Command::QueryCache(command) => return ask(command.run()),
         Command::Top(top) => return ask(top.run()),
         Command::Migrate(migrate) => return ask(migrate.run()),
         Command::Validate(validate) => return ask(validate.run()),

@@ -7,6 +7,8 @@ mod databases;
 mod fields;
 mod load;
 mod pooling;
+mod semantic;
+mod share;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,6 +20,8 @@ pub use address::Address;
 pub use databases::{Database, Migrate};
 pub use load::ConfigError;
 pub use pooling::{PgBouncerVersion, PoolMode, Pooling, TlsMode};
+pub use semantic::{Embeddings, Semantic};
+pub use share::Share;
 
 /// Every setting of the companion. A file or an environment that sets none of them yields the defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +60,10 @@ pub struct Config {
     pub pooling: Pooling,
     /// Following the changes of a database.
     pub change_capture: ChangeCapture,
+    /// What turns texts into vectors.
+    pub embeddings: Embeddings,
+    /// The semantic cache.
+    pub semantic: Semantic,
 }
 
 /// What is logged, and how.
@@ -322,6 +330,8 @@ impl Default for Config {
             migrate: Migrate::default(),
             pooling: Pooling::default(),
             change_capture: ChangeCapture::default(),
+            embeddings: Embeddings::default(),
+            semantic: Semantic::default(),
         }
     }
 }

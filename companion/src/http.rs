@@ -2,12 +2,14 @@
 
 mod access;
 mod answer;
+mod embeddings;
 mod entries;
 mod invalidations;
 mod leases;
 mod operations;
 mod query_cache;
 mod responses;
+mod semantic;
 mod tracing;
 mod ui;
 
@@ -23,11 +25,13 @@ use tokio::sync::watch;
 
 use crate::change_capture::{CaptureMetrics, ChangeCapture};
 use crate::config::Config;
+use crate::embedder::Embedder;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
 use crate::pooling::Meters;
 use crate::rivals::Rivals;
 use crate::schema::Schemas;
+use crate::semantic::Semantic;
 use crate::store::{Lookup, Store, Unavailable};
 use crate::trace::Otlp;
 use crate::ui::Ui;
@@ -52,7 +56,10 @@ pub(crate) struct Service {
     pub(crate) schemas: Schemas,
     requires_schemas: bool,
     pub(crate) capture: Option<ChangeCapture>,
+    pub(crate) embedder: Option<Embedder>,
+    pub(crate) semantic: Option<Arc<Semantic>>,
     rivals: Rivals,
+    max_semantic_bytes: usize,
     max_entry_bytes: usize,
     max_ttl: Duration,
     stopping: watch::Receiver<bool>,
@@ -74,12 +81,17 @@ impl Service {
             true => ChangeCapture::new(config, CaptureMetrics::new(metrics.registry())?),
             false => None,
         };
+        let embedder = Embedder::open(&config.embeddings)?;
+        let semantic = Semantic::open(config, embedder.as_ref())?.map(Arc::new);
         Ok(Self {
             ui: config.ui.enabled.then(|| Ui::new(&config.ui)),
             otlp: Otlp::start(&config.telemetry, metrics.exports())?,
             metrics,
             pgbouncer,
             capture,
+            embedder,
+            semantic,
+            max_semantic_bytes: config.semantic.max_entry_bytes,
             store,
             followers: Followers::new(config.lease()),
             waits: Waits::default(),
@@ -115,6 +127,12 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(names::ENTRIES_PATH, get(entries::list))
         .route(names::STATS_PATH, get(operations::stats))
         .route(names::QUERY_CACHE_PATH, get(query_cache::status).post(query_cache::invalidate))
+        .route(embeddings::PATH, post(embeddings::embed))
+        .route("/v1/semantic/lookup", post(semantic::look_up))
+        .route("/v1/semantic/entries", post(semantic::store))
+        .route("/v1/semantic/invalidations", post(semantic::invalidate))
+        .route("/v1/semantic/explain", post(semantic::explain))
+        .route("/v1/semantic/stats", get(semantic::stats))
         .route_layer(check)
         .route_layer(follow)
         .route(names::HEALTH_PATH, get(operations::health))

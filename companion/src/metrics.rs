@@ -4,6 +4,7 @@ mod exemplars;
 mod openmetrics;
 mod operation;
 mod schema;
+mod semantic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use exemplars::{AllExemplars, Timer};
 pub(crate) use openmetrics::Format;
 pub(crate) use operation::{LeaseOutcome, Operation, Outcome};
 pub(crate) use schema::SchemaState;
+pub(crate) use semantic::SemanticMetrics;
 
 /// Upper bounds of the histograms' buckets, in seconds: a lookup takes some microseconds in memory, and hundreds over
 /// a network; an acknowledgement takes up to a lease.
@@ -49,6 +51,8 @@ pub(crate) struct Metrics {
     pub(crate) lookup: Operation,
     /// Stores of responses.
     pub(crate) store: Operation,
+    /// The embedder and the semantic cache.
+    pub(crate) semantic: SemanticMetrics,
     /// Records appended to the log.
     pub(crate) invalidate: Operation,
     invalidations: IntCounterVec,
@@ -187,6 +191,7 @@ impl Metrics {
             lookup: operation("lookup")?,
             store: operation("store")?,
             invalidate: operation("invalidate")?,
+            semantic: SemanticMetrics::new(&registry)?,
             registry,
             exemplars,
             invalidations,

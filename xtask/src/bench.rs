@@ -11,6 +11,7 @@ mod page;
 mod query_cache;
 mod record;
 mod report;
+mod semantic;
 mod stack;
 mod statistics;
 mod targets;
@@ -57,6 +58,8 @@ enum Other {
     Timescale(timescale::Options),
     /// Compare a hit of the query cache with the query, and see how soon a commit is seen
     QueryCache(query_cache::Options),
+    /// Measure the semantic cache: its embeddings, its index, and its decisions on streams of questions
+    Semantic(semantic::Options),
 }
 
 /// Runs the benchmark; it fails if a target is missed.
@@ -65,6 +68,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Some(Other::Db(options)) => return db::run(options),
         Some(Other::Timescale(options)) => return timescale::run(options),
         Some(Other::QueryCache(options)) => return query_cache::run(options),
+        Some(Other::Semantic(options)) => return semantic::run(options),
         None => {}
     }
     // Before the build, which makes the machine busy itself.

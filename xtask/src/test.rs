@@ -47,6 +47,7 @@ fn run_all(options: &Options) -> Result<Summary> {
     let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Postgres, Tool::PgBouncer];
     tools.extend([Tool::Prometheus, Tool::Promtool, Tool::Chromium, Tool::K6]);
     tools.extend([Tool::Node, Tool::Timescale, Tool::WasmBindgenTestRunner]);
+    tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient]);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {
         artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])

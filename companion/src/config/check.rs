@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         );
         return Err(error("token", reason));
     }
+    check_semantic(config)?;
     check_servers(&config.redis)?;
     check_tls(&config.redis)?;
     for (section, database) in [("workspace", &config.workspace), ("tp_capital", &config.tp_capital)] {
@@ -58,6 +59,33 @@ fn check_database(section: &str, database: &Database) -> Result<(), ConfigError>
     if !text.contains("BEGIN CERTIFICATE") {
         let reason = format!("{file} has no \"BEGIN CERTIFICATE\", expected a file in PEM format");
         return Err(error(&path, reason));
+    }
+    Ok(())
+}
+
+fn check_semantic(config: &Config) -> Result<(), ConfigError> {
+    let (embeddings, semantic) = (&config.embeddings, &config.semantic);
+    if embeddings.enabled && embeddings.model_dir.is_empty() == embeddings.url.is_empty() {
+        return Err(error(
+            "embeddings.model_dir",
+            "expected either the folder of a model here or a server in embeddings.url",
+        ));
+    }
+    if !embeddings.url.is_empty() && !embeddings.url.starts_with("http://") {
+        let reason =
+            format!("{:?}, expected http://HOST:PORT/v1 (for TLS, go through a proxy)", embeddings.url);
+        return Err(error("embeddings.url", reason));
+    }
+    if !embeddings.url.is_empty() && embeddings.model.is_empty() {
+        return Err(error("embeddings.model", "empty, expected the name of the model at embeddings.url"));
+    }
+    if semantic.enabled && !embeddings.enabled {
+        return Err(error("semantic.enabled", "set without an embedder, expected embeddings.enabled = true"));
+    }
+    let has_many = !(config.redis.sentinels.is_empty() && config.redis.cluster_nodes.is_empty());
+    if semantic.enabled && has_many && semantic.redis_host.is_empty() {
+        let reason = "empty, expected a server of its own beside redis.sentinels or redis.cluster_nodes";
+        return Err(error("semantic.redis_host", reason));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ const PREFIX: &str = "SLIPSTREAM_";
 /// What stands between section and key in a variable's name.
 const SEPARATOR: &str = "__";
 /// Variables that many programs share. The companion's own go before them.
-const STANDARD: [(&str, &str); 7] = [
+const STANDARD: [(&str, &str); 9] = [
     ("REDIS_HOST", "redis.host"),
     ("REDIS_PORT", "redis.port"),
     ("REDIS_DB", "redis.db"),
@@ -20,6 +20,8 @@ const STANDARD: [(&str, &str); 7] = [
     ("USE_PGBOUNCER", "pooling.use_pgbouncer"),
     ("PGBOUNCER_HOST", "pooling.host"),
     ("PGBOUNCER_PORT", "pooling.port"),
+    ("SEMANTIC_CACHE_ENABLED", "semantic.enabled"),
+    ("SEMANTIC_CACHE_SIMILARITY_THRESHOLD", "semantic.similarity_threshold"),
 ];
 
 /// Settings that cannot be used.
@@ -148,6 +150,7 @@ fn typed(path: &str, text: &str) -> Value {
             "false" | "0" => Some(Value::Boolean(false)),
             _ => None,
         },
+        Some(Value::Float(_)) => text.parse().ok().map(Value::Float),
         Some(Value::Array(_)) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))

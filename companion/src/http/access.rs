@@ -9,13 +9,20 @@ use axum::response::Response;
 
 use super::Service;
 use super::answer::failure;
+use super::embeddings;
 
 /// Answers 401 unless the request carries the token as `Authorization: Bearer TOKEN` (RFC 6750 §2.1).
 pub(super) async fn check(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     if service.token.is_empty() || carries(request.headers(), service.token.as_bytes()) {
         return next.run(request).await;
     }
-    let mut answer = failure(StatusCode::UNAUTHORIZED, "the token is missing or wrong (setting token)");
+    let missing = "the token is missing or wrong (setting token)";
+    let mut answer = if request.uri().path() == embeddings::PATH {
+        // Its clients expect errors in the form of OpenAI's interface.
+        embeddings::failure(StatusCode::UNAUTHORIZED, "authentication_error", None, missing)
+    } else {
+        failure(StatusCode::UNAUTHORIZED, missing)
+    };
     answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     answer
 }

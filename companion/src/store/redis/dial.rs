@@ -22,7 +22,7 @@ const QUEUE: usize = 1024;
 
 /// How a server is reached.
 #[derive(Clone)]
-pub(super) struct Dialer {
+pub(crate) struct Dialer {
     login: RedisConnectionInfo,
     /// The settings that are wrong if the login is.
     login_settings: &'static str,
@@ -32,7 +32,7 @@ pub(super) struct Dialer {
 
 impl Dialer {
     /// For the servers that keep entries and log.
-    pub(super) fn to_servers(config: &config::Redis) -> Result<Self, Unavailable> {
+    pub(crate) fn to_servers(config: &config::Redis) -> Result<Self, Unavailable> {
         let mut login = RedisConnectionInfo::default().set_db(i64::from(config.db));
         if !config.username.is_empty() {
             login = login.set_username(&config.username);
@@ -70,7 +70,7 @@ impl Dialer {
     }
 
     /// A new connection to this server, which it has let in.
-    pub(super) async fn dial(&self, address: &Address) -> Result<MultiplexedConnection, Unavailable> {
+    pub(crate) async fn dial(&self, address: &Address) -> Result<MultiplexedConnection, Unavailable> {
         let connecting = async {
             self.client(address)?.get_multiplexed_async_connection_with_config(&self.connecting).await
         };

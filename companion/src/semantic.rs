@@ -1,0 +1,185 @@
+//! The semantic cache: answers by the questions that were asked, and the decision which of them serves a new one.
+
+mod durable;
+mod namespace;
+mod pending;
+mod state;
+mod vectors;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub(crate) use durable::Durable;
+pub(crate) use namespace::{Scope, scope_key};
+use state::State;
+pub(crate) use state::{Explanation, Found, NewAnswer, Stats, Stored, Verdict};
+
+use crate::config::Config;
+use crate::embedder::{EmbedError, Embedder};
+use crate::store::Unavailable;
+
+/// How long this companion serves after it heard of the others' changes last.
+pub(crate) const LEASE: Duration = Duration::from_secs(1);
+
+/// The semantic cache of this companion.
+#[derive(Debug)]
+pub(crate) struct Semantic {
+    state: Mutex<State>,
+    durable: Option<Durable>,
+    max_entry_bytes: usize,
+}
+
+/// Why the semantic cache cannot say anything.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There was no embedding.
+    Embedder(EmbedError),
+    /// The store is not reached.
+    Store(Unavailable),
+    /// A question and answer are too large.
+    TooLarge {
+        /// How large, in bytes.
+        bytes: usize,
+        /// How large they may be.
+        limit: usize,
+    },
+}
+
+impl From<EmbedError> for Failure {
+    fn from(error: EmbedError) -> Self {
+        Self::Embedder(error)
+    }
+}
+
+impl From<Unavailable> for Failure {
+    fn from(error: Unavailable) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Semantic {
+    /// The one that the settings ask for; none if it is off.
+    pub(crate) fn open(config: &Config, embedder: Option<&Embedder>) -> anyhow::Result<Option<Self>> {
+        let (true, Some(embedder)) = (config.semantic.enabled, embedder) else { return Ok(None) };
+        Ok(Some(Self {
+            state: Mutex::new(State::new(&config.semantic, embedder.id())),
+            durable: Durable::new(config)?,
+            max_entry_bytes: config.semantic.max_entry_bytes,
+        }))
+    }
+
+    /// What is known of a question: an answer that serves it, or that none does.
+    pub(crate) async fn look_up(
+        &self,
+        embedder: &Embedder,
+        scope: &Scope,
+        question: &str,
+    ) -> Result<Found, Failure> {
+        self.ready()?;
+        let key = scope_key(scope);
+        if let Some(found) = self.lock().exact(&key, question) {
+            return Ok(found);
+        }
+        let vector = embedder.embed_text(question).await?;
+        // Time has passed; and what is served must be known to be valid now.
+        self.ready()?;
+        Ok(self.lock().look_up(&key, question, vector))
+    }
+
+    /// Why a question would be answered as it would be. Changes nothing.
+    pub(crate) async fn explain(
+        &self,
+        embedder: &Embedder,
+        scope: &Scope,
+        question: &str,
+    ) -> Result<Explanation, Failure> {
+        self.ready()?;
+        let vector = embedder.embed_text(question).await?;
+        Ok(self.lock().explain(&scope_key(scope), question, &vector))
+    }
+
+    /// Keeps an answer of the service, and learns from it.
+    pub(crate) async fn store(
+        self: &Arc<Self>,
+        embedder: &Embedder,
+        new: NewAnswer,
+    ) -> Result<Stored, Failure> {
+        let bytes = new.question.len() + new.answer.len() + new.payload.as_ref().map_or(0, String::len);
+        if bytes > self.max_entry_bytes {
+            return Err(Failure::TooLarge { bytes, limit: self.max_entry_bytes });
+        }
+        self.ready()?;
+        let key = scope_key(&new.scope);
+        let pending = self.lock().pending_vector(new.lookup, &key, &new.question);
+        let question = match pending {
+            Some(vector) => vector,
+            None => embedder.embed_text(&new.question).await?,
+        };
+        let answer = embedder.embed_text(&new.answer).await?;
+        let (stored, entry) = self.lock().learn_and_make(&key, new, question, answer);
+        let Some(entry) = entry else { return Ok(stored) };
+        match &self.durable {
+            // It comes back by the log, as to every replica.
+            Some(durable) => durable.put(&entry).await?,
+            None => self.lock().put(entry),
+        }
+        self.refit_if_due(&key);
+        Ok(stored)
+    }
+
+    /// Removes what was answered from these documents, or everything, here and at all other companions; how many answers
+    /// were known here.
+    pub(crate) async fn invalidate(&self, sources: Vec<String>, all: bool) -> Result<usize, Failure> {
+        let purge = state::Purge { sources, all };
+        match &self.durable {
+            None => Ok(self.lock().purge(&purge, None).len()),
+            Some(durable) => {
+                let met = self.lock().met(&purge);
+                durable.purge(&purge).await?;
+                // After that every other companion has read of it, or has stopped to serve.
+                tokio::time::sleep(LEASE).await;
+                Ok(met)
+            }
+        }
+    }
+
+    /// What there is.
+    pub(crate) fn stats(&self) -> Stats {
+        self.lock().stats()
+    }
+
+    /// Whether it may serve.
+    pub(crate) fn ready(&self) -> Result<(), Unavailable> {
+        self.durable.as_ref().map_or(Ok(()), Durable::ready)
+    }
+
+    /// Follows what other companions do, and forgets what has ended; never returns.
+    pub(crate) async fn follow(&self) {
+        let forget = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                self.lock().expire();
+            }
+        };
+        match &self.durable {
+            Some(durable) => {
+                tokio::join!(forget, durable.follow(&self.state));
+            }
+            None => forget.await,
+        }
+    }
+
+    /// Fits what was learned elsewhere, while questions are answered.
+    fn refit_if_due(self: &Arc<Self>, key: &str) {
+        let Some(refit) = self.lock().begin_refit(key) else { return };
+        let (semantic, key) = (Arc::clone(self), key.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let fitted = refit.run();
+            semantic.lock().adopt(&key, fitted);
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

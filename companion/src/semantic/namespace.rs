@@ -1,0 +1,45 @@
+//! Who shares answers with whom.
+
+use std::collections::HashMap;
+
+use semantic_index::Index;
+use semantic_policy::Policy;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What must be the same for two questions to share an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Scope {
+    /// Whose question it is: a tenant, a user, or nothing.
+    pub(crate) tenant: String,
+    /// The model that answers.
+    pub(crate) model: String,
+    /// The system prompt.
+    pub(crate) system: String,
+    /// What was said before.
+    pub(crate) history: String,
+    /// Whether the answer is streamed.
+    pub(crate) stream: bool,
+}
+
+/// The name of a namespace. Texts may be long, and may be chosen to look like another's: each is hashed by itself.
+pub(crate) fn scope_key(scope: &Scope) -> String {
+    let mut all = Sha256::new();
+    for text in [&scope.tenant, &scope.model, &scope.system, &scope.history] {
+        all.update(Sha256::digest(text.as_bytes()));
+    }
+    all.update([u8::from(scope.stream)]);
+    all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Questions that share answers.
+#[derive(Debug)]
+pub(super) struct Namespace {
+    /// Whether its policy may take the memory to learn.
+    pub(super) learns: bool,
+    pub(super) index: Index,
+    pub(super) policy: Policy,
+    /// Answers by the very text of their question.
+    pub(super) exact: HashMap<String, u64>,
+}

@@ -1,0 +1,171 @@
+//! Whether two answers say the same. Free text never agrees to the letter.
+
+use std::collections::BTreeSet;
+
+use crate::linear_map::Maps;
+
+/// Words are told apart by so many numbers, so that the table of their frequencies is bounded.
+const TERMS: usize = 4_096;
+/// Of a long answer, so many different words count.
+const MAX_TERMS: usize = 256;
+/// Two answers agree from here on. The three views below are each about 0.4 for unrelated answers with the same turns of
+/// phrase and 0.8 for the same content in other words.
+pub(crate) const AGREEMENT: f32 = 0.61;
+/// Around it, agreement is a matter of degree.
+const DOUBT: f32 = 0.08;
+/// What sources and numbers that have nothing in common take off.
+const CONTRADICTION: f32 = 0.08;
+
+/// An answer, in the forms in which answers are compared.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// Its embedding, of length 1.
+    pub(crate) embedding: Vec<f32>,
+    /// Its words, as numbers below [`TERMS`], ascending.
+    terms: Vec<u16>,
+    /// The numbers in it, hashed.
+    numbers: BTreeSet<u64>,
+    /// The documents it was made from, hashed.
+    sources: BTreeSet<u64>,
+    /// The question it seems to be for, by the maps of a fit.
+    implied: Option<(u64, Vec<f32>, Vec<f32>)>,
+}
+
+impl Answer {
+    /// An answer's text, its embedding of length 1, and the documents that it was made from, if they are known.
+    pub fn new<'a>(text: &str, embedding: Vec<f32>, sources: impl IntoIterator<Item = &'a str>) -> Self {
+        let lower = text.to_lowercase();
+        let words = || lower.split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty());
+        let terms: BTreeSet<u16> =
+            words().map(|word| (hash(word) % TERMS as u64) as u16).take(4 * MAX_TERMS).collect();
+        let has_digit = |word: &&str| word.bytes().any(|byte| byte.is_ascii_digit());
+        Self {
+            embedding,
+            terms: terms.into_iter().take(MAX_TERMS).collect(),
+            numbers: words().filter(has_digit).map(hash).take(64).collect(),
+            sources: sources.into_iter().map(hash).take(64).collect(),
+            implied: None,
+        }
+    }
+
+    /// What it takes in memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        // The embedding, and the two that are derived from it.
+        self.embedding.len() * 12
+            + self.terms.len() * 2
+            + (self.numbers.len() + self.sources.len()) * 16
+            + 128
+    }
+
+    /// Derives what the maps say of it, if that is not done.
+    pub(crate) fn refresh(&mut self, version: u64, maps: Option<&Maps>) {
+        let Some(maps) = maps else { return };
+        if self.implied.as_ref().is_none_or(|(seen, ..)| *seen != version) {
+            let (question, centred) =
+                (maps.implied_question(&self.embedding), maps.centred_answer(&self.embedding));
+            self.implied = Some((version, question, centred));
+        }
+    }
+
+    /// Its direction from the mean of all answers.
+    pub(crate) fn centred(&self) -> Option<&[f32]> {
+        self.implied.as_ref().map(|(_, _, centred)| centred.as_slice())
+    }
+}
+
+/// What is known of the words of answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Comparator {
+    answers: u32,
+    frequencies: Vec<u32>,
+    /// Squares of how much each word tells.
+    weights: Vec<f32>,
+}
+
+impl Comparator {
+    pub(crate) fn new() -> Self {
+        Self { answers: 0, frequencies: vec![0; TERMS], weights: vec![1.0; TERMS] }
+    }
+
+    /// Counts an answer's words.
+    pub(crate) fn add(&mut self, answer: &Answer) {
+        self.answers = self.answers.saturating_add(1);
+        for term in &answer.terms {
+            if let Some(frequency) = self.frequencies.get_mut(usize::from(*term)) {
+                *frequency = frequency.saturating_add(1);
+            }
+        }
+        if self.answers.is_multiple_of(128) {
+            self.reweigh();
+        }
+    }
+
+    /// How much each word tells: rare ones more.
+    fn reweigh(&mut self) {
+        let answers = self.answers as f32 + 1.0;
+        for (weight, frequency) in self.weights.iter_mut().zip(&self.frequencies) {
+            *weight = (answers / (*frequency as f32 + 0.5)).ln().max(0.05).powi(2);
+        }
+    }
+
+    /// How alike two answers are, about from 0 to 1; [`AGREEMENT`] or more is agreement. Three views count alike: the texts'
+    /// embeddings; the questions they seem to be for, which turns of phrase do not change; and the words they share.
+    pub(crate) fn likeness(&self, a: &Answer, b: &Answer) -> f32 {
+        let whole = dot(&a.embedding, &b.embedding);
+        let implied = match (&a.implied, &b.implied) {
+            (Some((seen, a, _)), Some((also, b, _))) if seen == also => dot(a, b),
+            _ => whole,
+        };
+        let mut likeness = (whole + implied + self.shared_words(a, b)) / 3.0;
+        if are_apart(&a.numbers, &b.numbers) {
+            likeness -= CONTRADICTION;
+        }
+        if are_apart(&a.sources, &b.sources) {
+            likeness -= CONTRADICTION;
+        } else if !a.sources.is_empty() && a.sources == b.sources {
+            likeness += CONTRADICTION;
+        }
+        likeness
+    }
+
+    /// Agreement as a degree from 0 to 1.
+    pub(crate) fn agreement(&self, a: &Answer, b: &Answer) -> f32 {
+        ((self.likeness(a, b) - (AGREEMENT - DOUBT)) / (2.0 * DOUBT)).clamp(0.0, 1.0)
+    }
+
+    fn shared_words(&self, a: &Answer, b: &Answer) -> f32 {
+        let weight = |term: &u16| self.weights.get(usize::from(*term)).copied().unwrap_or(0.0);
+        let size = |answer: &Answer| answer.terms.iter().map(weight).sum::<f32>();
+        let mut others = b.terms.iter().peekable();
+        let mut shared = 0.0;
+        for term in &a.terms {
+            while others.next_if(|other| *other < term).is_some() {}
+            if others.next_if_eq(&term).is_some() {
+                shared += weight(term);
+            }
+        }
+        shared / (size(a) * size(b)).sqrt().max(1e-9)
+    }
+}
+
+/// Both have some, and none in common.
+fn are_apart(a: &BTreeSet<u64>, b: &BTreeSet<u64>) -> bool {
+    !a.is_empty() && !b.is_empty() && a.is_disjoint(b)
+}
+
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut parts = [0.0_f32; 16];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    for (a, b) in a.iter().zip(b) {
+        for ((part, a), b) in parts.iter_mut().zip(a).zip(b) {
+            *part += a * b;
+        }
+    }
+    parts.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+/// FNV-1a: the same everywhere.
+fn hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,91 @@
+//! `cargo xtask bench semantic`: how fast questions are embedded and found, and what the semantic cache's decision is worth on
+//! streams of real questions.
+
+mod data;
+mod origin;
+mod record;
+mod speed;
+mod stream;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use minilm::{Model, Precision};
+use testbed::Tool;
+
+use super::say;
+use data::Question;
+use speed::Speed;
+use stream::{Outcome, Settings};
+
+/// What to measure of the semantic cache.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Leave out the speed of embedding and finding
+    #[arg(long)]
+    streams_only: bool,
+    /// Start the random numbers of the streams here
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the results into docs/BENCHMARKS.md
+    #[arg(long, conflicts_with = "streams_only")]
+    record: bool,
+}
+
+/// Something that has to hold, or is aimed at, and what was found.
+#[derive(Debug)]
+pub struct Verdict {
+    what: String,
+    found: String,
+    held: bool,
+    is_aim: bool,
+}
+
+impl Verdict {
+    fn line(&self) -> String {
+        let word = match (self.held, self.is_aim) {
+            (true, false) => "PASS",
+            (false, false) => "FAIL",
+            (true, true) => "aim met",
+            (false, true) => "aim missed",
+        };
+        format!("{word}  {} ({})", self.what, self.found)
+    }
+}
+
+/// Runs the benchmark; it fails if a target is missed.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let load_average = super::record::load_average()?;
+    crate::ensure(&[Tool::MiniLm, Tool::Python])?;
+    let model = Tool::MiniLm.path()?;
+    let folder = model.parent().context("the model is in no folder")?;
+    let model = Arc::new(Model::load(folder, Precision::Fast)?);
+    say(&format!("embedding by {}", model.kernel().name()));
+    let speed = if options.streams_only { None } else { Some(speed::measure(&model, folder)?) };
+
+    let mut outcomes = Vec::new();
+    for (name, questions) in data::streams(options.seed)? {
+        say(&format!("{name}: {} questions", questions.len()));
+        outcomes.push(run_stream(name, &model, &questions, options.seed)?);
+    }
+    let verdicts: Vec<Verdict> =
+        speed.iter().flat_map(Speed::verdicts).chain(outcomes.iter().flat_map(Outcome::verdicts)).collect();
+    let table = stream::table(&outcomes);
+    println!("{}{table}", speed.as_ref().map(Speed::table).unwrap_or_default());
+    verdicts.iter().for_each(|verdict| println!("{}", verdict.line()));
+    if options.record {
+        record::write(load_average, &model, speed.as_ref(), &table, &verdicts)?;
+        say(&format!("recorded in {}", super::record::path().display()));
+    }
+    let fails = verdicts.iter().any(|verdict| !verdict.held && !verdict.is_aim);
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn run_stream(name: &'static str, model: &Model, questions: &[Question], seed: u64) -> Result<Outcome> {
+    let answers = origin::answers(questions, seed);
+    let embed = |texts: Vec<&str>| stream::embed(model, &texts);
+    let asked = embed(questions.iter().map(|question| question.text.as_str()).collect())?;
+    let answered = embed(answers.iter().map(String::as_str).collect())?;
+    Ok(stream::play(name, questions, &asked, &answers, &answered, Settings::default(), seed))
+}
