@@ -10,7 +10,7 @@ const COMPRESSION: &str = "service: workspace
                             # What clients are offered, the most preferred first. Where you change it, give response-cache
                             # the same `codings`: what a client gets is part of its keys.
                             codings: [zstd, gzip, br, deflate]
-                            levels: { gzip: 5, br: 5, zstd: 3 }
+                            levels: { gzip: 6, br: 5, zstd: 3 }
                             # Stronger for what is compressed once and kept:
                             # level_by_content_type:
                             #   - { types: [text/css, application/javascript], gzip: 9, br: 9, zstd: 12 }
@@ -92,7 +92,7 @@ fn wrong_settings_of_compression_stop_the_start_and_are_named() {
             ("min_bytes: 1024", "min_byte: 1024", "min_byte", "expected one of `service`"),
             ("min_bytes: 1024", "min_bytes: '1024'", "min_bytes", "expected u64"),
             ("min_bytes: 1024", "min_bytes: -1", "min_bytes", "`-1`, expected u64"),
-            ("gzip: 5,", "gzip: 10,", "levels.gzip", "is 10, expected 1 to 9"),
+            ("gzip: 6,", "gzip: 10,", "levels.gzip", "is 10, expected 1 to 9"),
             (
                 "codings: [zstd,",
                 "codings: [brotli,",
