@@ -19,7 +19,7 @@ const COMPRESSION: &str = "service: workspace
                                   # What clients are offered, the most preferred first. Where you change it, give response-cache
                                   # the same `codings`: what a client gets is part of its keys.
                                   codings: [zstd, gzip, br, deflate]
-                                  levels: { gzip: 5, br: 5, zstd: 3 }
+                                  levels: { gzip: 6, br: 5, zstd: 3 }
                                   # Stronger for what is compressed once and kept:
                                   # level_by_content_type:
                                   #   - { types: [text/css, application/javascript], gzip: 9, br: 9, zstd: 12 }

@@ -1,11 +1,13 @@
-//! Encoders and decoders of the content codings: gzip and deflate by zlib-rs, br by brotli, zstd by structured-zstd, all of
-//! them Rust, so that they are the same natively and in wasm.
+//! Encoders and decoders of the content codings: gzip and deflate by an encoder of this crate where the body is there as a
+//! whole and by zlib-rs where it is not, br by brotli, zstd by structured-zstd, all of them Rust, so that they are the same
+//! natively and in wasm.
 //!
 //! An [`Encoder`] takes a body piece by piece and can be flushed, so that what it was given can be decoded at once; it is
 //! used for one body after the other.
 
 mod brotli;
 mod decoder;
+mod deflate;
 mod encoder;
 mod zlib;
 mod zstd;

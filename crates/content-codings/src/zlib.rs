@@ -1,5 +1,6 @@
-//! gzip and deflate.
+//! gzip and deflate: bodies that are there as a whole by the encoder of this crate, which is faster, streams by zlib-rs.
 
+use crate::deflate::{Deflate, Frame, Level};
 use crate::{Broken, Step};
 use flate2::{Compress, Compression, FlushCompress, Status};
 
@@ -8,33 +9,68 @@ const WINDOW_BITS: u8 = 15;
 /// The most that the output grows by beforehand: nearly all bodies shrink to less.
 const MAX_RESERVED: usize = 64 << 10;
 
-/// A compressor that takes some 300 KiB.
-pub struct Zlib(Compress);
+/// An encoder of either kind, made when the first body needs it.
+pub struct Zlib {
+    frame: Frame,
+    level: u8,
+    /// Takes some 400 KiB.
+    whole: Option<Box<Deflate>>,
+    /// Takes some 300 KiB.
+    stream: Option<Compress>,
+    /// Whether the body has had a piece.
+    is_begun: bool,
+}
 
 impl Zlib {
     pub fn gzip(level: u8) -> Zlib {
-        Zlib(Compress::new_gzip(compression(level), WINDOW_BITS))
+        Zlib::new(Frame::Gzip, level)
     }
 
     pub fn deflate(level: u8) -> Zlib {
-        Zlib(Compress::new_with_window_bits(compression(level), true, WINDOW_BITS))
+        Zlib::new(Frame::Zlib, level)
+    }
+
+    fn new(frame: Frame, level: u8) -> Zlib {
+        Zlib { frame, level: level.clamp(1, 9), whole: None, stream: None, is_begun: false }
     }
 
     pub fn begin(&mut self) {
-        self.0.reset();
+        self.is_begun = false;
     }
 
     pub fn encode(&mut self, piece: &[u8], step: Step, output: &mut Vec<u8>) -> Result<(), Broken> {
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
+        match Level::new(self.level) {
+            Some(level) if is_first && step == Step::Finish => {
+                let whole = self.whole.get_or_insert_with(|| Box::new(Deflate::new(self.frame, level)));
+                whole.encode(piece, output);
+                Ok(())
+            }
+            _ => self.stream(is_first, piece, step, output),
+        }
+    }
+
+    fn stream(
+        &mut self,
+        is_first: bool,
+        piece: &[u8],
+        step: Step,
+        output: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        let stream = self.stream.get_or_insert_with(|| compress(self.frame, self.level));
+        if is_first {
+            stream.reset();
+        }
         let flush = match step {
             Step::Flush => FlushCompress::Sync,
             Step::Finish => FlushCompress::Finish,
         };
-        let start = self.0.total_in();
+        let start = stream.total_in();
         loop {
-            let taken = (self.0.total_in() - start) as usize;
+            let taken = (stream.total_in() - start) as usize;
             let rest = piece.get(taken..).unwrap_or_default();
             output.reserve((rest.len() / 2).clamp(256, MAX_RESERVED));
-            let status = self.0.compress_vec(rest, output, flush).map_err(|_| Broken)?;
+            let status = stream.compress_vec(rest, output, flush).map_err(|_| Broken)?;
             // With room left, all has been taken and written.
             let is_done = match step {
                 Step::Flush => output.len() < output.capacity(),
@@ -47,6 +83,10 @@ impl Zlib {
     }
 }
 
-fn compression(level: u8) -> Compression {
-    Compression::new(u32::from(level.clamp(1, 9)))
+fn compress(frame: Frame, level: u8) -> Compress {
+    let level = Compression::new(u32::from(level));
+    match frame {
+        Frame::Gzip => Compress::new_gzip(level, WINDOW_BITS),
+        Frame::Zlib => Compress::new_with_window_bits(level, true, WINDOW_BITS),
+    }
 }

@@ -251,7 +251,7 @@ pub const CASES: [Case; 30] = [
     },
     Case {
         name: "gzip-wasm-20k",
-        what: "compression, gzip level 6 of zlib-rs",
+        what: "compression, gzip level 6",
         proxy: Proxy::Envoy(&[COMPRESSION]),
         size: Size::Kb20,
         coding: Some("gzip"),
@@ -286,7 +286,7 @@ pub const CASES: [Case; 30] = [
     },
     Case {
         name: "gzip-wasm-50k",
-        what: "compression, gzip level 6 of zlib-rs",
+        what: "compression, gzip level 6",
         proxy: Proxy::Envoy(&[COMPRESSION]),
         size: Size::Kb50,
         coding: Some("gzip"),
