@@ -136,7 +136,7 @@ pub struct Migrator {
 }
 
 impl Migrator {
-    /// Connects, and prepares the session. A set that the series does not have is an error.
+    /// Connects, and prepares the session. A set that the series does not have means nothing.
     pub async fn connect(
         endpoint: &Endpoint,
         target: Target,
@@ -144,7 +144,6 @@ impl Migrator {
         options: Options,
         observer: Observer,
     ) -> Result<Self, Error> {
-        // One program for all targets, so a set need not be in each; but one that nobody has is a mistake.
         let client = connect(endpoint, "slipstream migrate").await?;
         let doing = "preparing the session";
         client

@@ -82,3 +82,58 @@ async fn a_report_says_what_each_index_takes_and_what_could_go() {
     assert_eq!(count, 2_000, "what was written to measure is gone");
     assert_eq!(migrator.drift().await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn an_index_that_the_planner_does_not_use_fails_unless_another_covers_it() {
+    let endpoint = database("evidence_unused");
+    let index = |name: &str, query: &str, more: &str| {
+        format!(
+            "--! transaction: none\n--! index: {name}\n--! query: {query}\n--! rows: 1000\n{more}\
+             CREATE INDEX CONCURRENTLY {name} ON items (a);"
+        )
+    };
+    let by_a = "SELECT * FROM items WHERE a = {a}\n--! sample: SELECT a FROM items LIMIT 1";
+    let files = [
+        (
+            "001_items.sql",
+            "CREATE TABLE items AS SELECT n AS a, 'it''s ' || n AS b FROM generate_series(1, 20000) n;"
+                .to_owned(),
+        ),
+        ("002_a.sql", index("items_a", by_a, "")),
+        (
+            "003_b.sql",
+            index(
+                "items_b",
+                "SELECT * FROM items WHERE b = {b}\n--! sample: SELECT b FROM items LIMIT 1",
+                "",
+            ),
+        ),
+        (
+            "004_c.sql",
+            index("items_c", "SELECT count(*) FROM items WHERE b <> ''", "--! covered-by: items_a\n"),
+        ),
+        (
+            "005_d.sql",
+            index(
+                "items_d",
+                "SELECT * FROM items WHERE a = {a}\n--! sample: SELECT a FROM items WHERE a < 0",
+                "",
+            ),
+        ),
+        ("006_e.sql", index("items_e", "SELECT nonsense FROM items", "")),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let migrator = crate::support::migrator(&endpoint, &files[..2]).await;
+    migrator.up(None).await.unwrap();
+    client(&endpoint).await.batch_execute("ANALYZE workspace.items").await.unwrap();
+    assert_eq!(migrator.verify(false).await.unwrap()[0].verdict, Verdict::Pass);
+
+    let migrator = crate::support::migrator(&endpoint, &files).await;
+    migrator.up(None).await.unwrap();
+    let checks = migrator.verify(false).await.unwrap();
+    let seen: Vec<Verdict> = checks.iter().skip(1).map(|check| check.verdict).collect();
+    assert_eq!(seen, [Verdict::Fail, Verdict::Covered, Verdict::Unjudged, Verdict::Fail], "{checks:#?}");
+    assert!(checks[1].why.contains("takes no index"), "{checks:#?}");
+    assert_eq!(checks[1].query.as_deref(), Some("SELECT * FROM items WHERE b = 'it''s 1'"));
+    assert!(checks[4].why.contains("column \"nonsense\" does not exist"), "{checks:#?}");
+}
