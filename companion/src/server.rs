@@ -49,9 +49,10 @@ impl Server {
             let service = Arc::clone(&service);
             let settings = config.ui.clone();
             let local_url = Config { listen: address, ..config.clone() }.local_url();
-            let watch = async move |service: &Service| match &service.ui {
-                Some(ui) => ui.watch(&settings, &local_url).await,
-                None => {}
+            let watch = async move |service: &Service| {
+                if let Some(ui) = &service.ui {
+                    ui.watch(&settings, &local_url).await;
+                }
             };
             async move {
                 tokio::join!(service.store.follow(), mesh::announce(&service), watch(&service));
