@@ -66,16 +66,20 @@ fn a_browser_shows_what_is_going_on() {
 
     // Pictures to look at; that they differ is what can be tested of them.
     let folder = testbed::temp_dir("ui").unwrap();
-    let pictures: Vec<Vec<u8>> = [("light.png", LIGHT), ("dark.png", DARK)]
-        .into_iter()
-        .map(|(name, look)| {
-            let picture = std::env::var_os("SLIPSTREAM_PICTURES")
-                .map_or(folder.path().to_owned(), PathBuf::from)
-                .join(name);
-            screenshot(&url, look, &picture).unwrap();
-            std::fs::read(picture).unwrap()
-        })
-        .collect();
+    let picture = |name: &str, look: Look| {
+        let folder = std::env::var_os("SLIPSTREAM_PICTURES").map_or(folder.path().to_owned(), PathBuf::from);
+        screenshot(&url, look, &folder.join(name)).unwrap();
+        std::fs::read(folder.join(name)).unwrap()
+    };
+    let pictures: [Vec<u8>; 2] = std::thread::scope(|scope| {
+        let taking = scope.spawn(|| [picture("light.png", LIGHT), picture("dark.png", DARK)]);
+        while !taking.is_finished() {
+            proxy.get(&format!("/api/items?page={page}"));
+            proxy.get("/api/items/1");
+            page += 1;
+        }
+        taking.join().unwrap()
+    });
     assert!(pictures.iter().all(|picture| picture.len() > 20_000), "an empty page?");
     assert_ne!(pictures[0], pictures[1], "dark is as light");
 

@@ -2,10 +2,7 @@
 
 use std::time::Instant;
 
-use plotters::prelude::{
-    ChartBuilder, Color, IntoDrawingArea, LineSeries, PathElement, RGBColor, SVGBackend, SeriesLabelPosition,
-    TextStyle,
-};
+use plotters::prelude::{ChartBuilder, Color, IntoDrawingArea, LineSeries, RGBColor, SVGBackend, TextStyle};
 use plotters::style::IntoFont;
 
 /// Width and height, in the units of the drawing; the page scales it.
@@ -13,7 +10,7 @@ const SIZE: (u32, u32) = (560, 220);
 /// What the style sheet knows as axes and as grid.
 const AXIS: RGBColor = RGBColor(1, 1, 1);
 const GRID: RGBColor = RGBColor(2, 2, 2);
-/// The colours of a chart's lines, in their order.
+/// The colours of a chart's lines, in their order; the style sheet has them too, for their names.
 const LINES: [RGBColor; 3] = [RGBColor(59, 130, 246), RGBColor(217, 119, 6), RGBColor(220, 38, 38)];
 
 /// A line: its name, and when it had which value.
@@ -45,6 +42,7 @@ fn try_draw(lines: &[Line], top: Option<f64>, show: fn(f64) -> String) -> Option
         let text = |size: u32| TextStyle::from(("sans-serif", size).into_font()).color(&AXIS);
         let mut chart = ChartBuilder::on(&area)
             .margin(8)
+            .margin_right(28)
             .x_label_area_size(24)
             .y_label_area_size(64)
             .build_cartesian_2d(seconds(first)..0.0, 0.0..highest)
@@ -63,23 +61,11 @@ fn try_draw(lines: &[Line], top: Option<f64>, show: fn(f64) -> String) -> Option
             .draw()
             .ok()?;
         for (line, colour) in lines.iter().zip(LINES) {
-            let mut is_named = lines.len() < 2;
             // Where a value is not known the line is broken.
             for run in line.values.split(|(_, value)| value.is_none()).filter(|run| !run.is_empty()) {
                 let points = run.iter().filter_map(|(at, value)| Some((seconds(*at), (*value)?)));
-                let drawn = chart.draw_series(LineSeries::new(points, colour.stroke_width(2))).ok()?;
-                if !is_named {
-                    is_named = true;
-                    let stroke = colour.stroke_width(3);
-                    drawn
-                        .label(line.name)
-                        .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 14, y)], stroke));
-                }
+                chart.draw_series(LineSeries::new(points, colour.stroke_width(2))).ok()?;
             }
-        }
-        if lines.len() > 1 {
-            let mut labels = chart.configure_series_labels();
-            labels.position(SeriesLabelPosition::UpperLeft).label_font(text(17)).draw().ok()?;
         }
         area.present().ok()?;
     }

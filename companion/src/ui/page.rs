@@ -70,7 +70,11 @@ fn write_content(html: &mut String, overview: &Overview, history: &[Point]) -> s
         }),
     ] {
         let svg = chart::draw(lines, top, show);
-        write!(html, "<figure><figcaption>{name}</figcaption>{svg}</figure>")?;
+        write!(html, "<figure><figcaption>{name}")?;
+        for line in lines {
+            write!(html, " <span>{}</span>", line.name)?;
+        }
+        write!(html, "</figcaption>{svg}</figure>")?;
     }
     html.push_str("</section>");
     write_routes(html, overview)?;
