@@ -3,6 +3,7 @@
 mod bodies;
 mod cases;
 mod cpu;
+mod db;
 mod envoy_config;
 mod load;
 mod measure;
@@ -49,14 +50,18 @@ pub struct Options {
 /// What there is to measure beside the proxy.
 #[derive(Debug, clap::Subcommand)]
 enum Other {
+    /// Measure queries and writes of a million items with and without indexes
+    Db(db::Options),
     /// Compare how signals may lie in TimescaleDB, and daily sums with the signals themselves
     Timescale(timescale::Options),
 }
 
 /// Runs the benchmark; it fails if a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    if let Some(Other::Timescale(options)) = &options.other {
-        return timescale::run(options);
+    match &options.other {
+        Some(Other::Db(options)) => return db::run(options),
+        Some(Other::Timescale(options)) => return timescale::run(options),
+        None => {}
     }
     // Before the build, which makes the machine busy itself.
     let load_average = record::load_average()?;

@@ -4,7 +4,8 @@
 --! query: SELECT id, action, actor, changes, created_at FROM workspace_audit_log
 --! | WHERE action = {action}
 --! | ORDER BY created_at DESC LIMIT 50
---! sample: SELECT action FROM workspace_audit_log ORDER BY id DESC LIMIT 1
+--! sample: SELECT u.v AS action FROM pg_stats, unnest(most_common_vals::text::text[]) WITH ORDINALITY u (v, n)
+--! | WHERE schemaname = current_schema() AND tablename = 'workspace_audit_log' AND attname = 'action' ORDER BY n DESC LIMIT 1
 CREATE INDEX CONCURRENTLY workspace_audit_log_action
     ON workspace_audit_log (action, created_at DESC);
 
