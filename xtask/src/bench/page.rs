@@ -42,7 +42,8 @@ mod tests {
     #[test]
     fn the_page_has_the_markers() {
         let page = fs::read_to_string(record::path()).unwrap();
-        assert!(replace(&page, "db", "").is_some());
-        assert!(replace(&page, "timescale", "").is_some());
+        for name in ["db", "timescale"] {
+            assert!(replace(&page, name, "").is_some(), "{name}");
+        }
     }
 }

@@ -23,8 +23,8 @@ pub struct Options {
     /// Signals of each
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u32).range(1_000..))]
     signals: u32,
-    /// How often each question is asked; the median counts
-    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(3..))]
+    /// How often each question is asked; the least time counts
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u8).range(3..))]
     rounds: u8,
     /// Write the results into docs/BENCHMARKS.md
     #[arg(long)]

@@ -12,7 +12,7 @@ const WINDOW: &str = ">= timestamptz '2025-11-20' AND $ < timestamptz '2025-12-2
 pub struct Asked {
     /// What was asked.
     pub name: &'static str,
-    /// How long it took, the median, in milliseconds.
+    /// How long it took at the least, in milliseconds: whatever else the machine does only adds to it.
     pub ms: f64,
     /// The rows, as text.
     pub answer: Vec<String>,
@@ -50,6 +50,6 @@ async fn ask(client: &Client, name: &'static str, sql: &str, rounds: u8) -> Resu
     }
     times.sort_by(f64::total_cmp);
     answer.sort();
-    let ms = *times.get(times.len() / 2).context("no round was asked")?;
+    let ms = *times.first().context("no round was asked")?;
     Ok(Asked { name, ms, answer })
 }
