@@ -19,6 +19,9 @@ use tokio::sync::watch;
 const BLOCK: Duration = Duration::from_millis(200);
 /// How long without a record until it is looked whether there is another epoch.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How long it is believed without an answer that pool and companion speak of the same server: a pool that is used to its
+/// limit may let the question wait.
+const UNANSWERED: Duration = Duration::from_secs(10);
 /// How long after a failure it is tried again.
 const RETRY: Duration = Duration::from_millis(50);
 /// Records that one read brings at most.
@@ -74,7 +77,7 @@ impl Follower {
             // An hour ago: no moment is 0 then.
             started: Instant::now().checked_sub(Duration::from_secs(3_600)).unwrap_or_else(Instant::now),
             max_staleness,
-            anchor_validity: anchor_interval.saturating_mul(5),
+            anchor_validity: anchor_interval.saturating_mul(5).max(UNANSWERED),
             timeline: RwLock::new(String::new()),
             applied: watch::Sender::new(0),
         }
