@@ -1,4 +1,5 @@
 //! The index against comparing with every vector, and the shelf against a list.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

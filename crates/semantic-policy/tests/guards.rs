@@ -1,4 +1,5 @@
 //! What guards see between two questions.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use semantic_policy::{Guard, Question};
 
@@ -11,7 +12,7 @@ fn guards_see_what_embeddings_hide() {
         ("What happened on 28 June?", "What happened on 29 June?", &[Numbers]),
         ("a timer for five minutes", "a timer for ten minutes", &[Numbers]),
         ("version 2.1", "version 2.2", &[Numbers]),
-        ("Are you open in March?", "Are you open in May or April?", &[Dates]),
+        ("Are you open in March?", "Are you open in April?", &[Dates]),
         ("open on monday", "open on tuesday", &[Dates]),
         ("Can I fly to Paris?", "Can I fly to London?", &[Entities]),
         // Capitals at the beginning of a sentence say nothing, nor does the same word without.

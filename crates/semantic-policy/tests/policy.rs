@@ -1,4 +1,5 @@
 //! The decision, before and after it has learned.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use semantic_policy::{Answer, Neighbour, Policy, Question, Settings, Verdict};
 

@@ -25,11 +25,14 @@ pub struct Options {
     /// Leave out the speed of embedding and finding
     #[arg(long)]
     streams_only: bool,
+    /// Leave out the streams
+    #[arg(long, conflicts_with = "streams_only")]
+    speed_only: bool,
     /// Start the random numbers of the streams here
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write the results into docs/BENCHMARKS.md
-    #[arg(long, conflicts_with = "streams_only")]
+    #[arg(long, conflicts_with_all = ["streams_only", "speed_only"])]
     record: bool,
 }
 
@@ -65,7 +68,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let speed = if options.streams_only { None } else { Some(speed::measure(&model, folder)?) };
 
     let mut outcomes = Vec::new();
-    for (name, questions) in data::streams(options.seed)? {
+    let streams = if options.speed_only { Vec::new() } else { data::streams(options.seed)? };
+    for (name, questions) in streams {
         say(&format!("{name}: {} questions", questions.len()));
         outcomes.push(run_stream(name, &model, &questions, options.seed)?);
     }

@@ -14,6 +14,8 @@ use crate::bench::say;
 
 /// Questions that each kernel embeds for its time.
 const TIMED: usize = 300;
+/// Questions that are looked up.
+const QUERIES: usize = 200;
 /// Vectors of the largest index.
 const MOST: usize = 100_000;
 
@@ -81,7 +83,7 @@ fn median_ms(model: &Model, texts: &[&str], tokens: usize) -> Result<f64> {
 /// Vectors of real questions, and, when these are used up, of two of them in one text.
 fn many(model: &Model, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
     let mut numbers = Numbers::new(3);
-    let pairs = (texts.len()..MOST + 1_000).map(|_| {
+    let pairs = (texts.len()..MOST + QUERIES).map(|_| {
         let (one, two) = (texts[numbers.below(texts.len())], texts[numbers.below(texts.len())]);
         format!("{one} {two}")
     });
