@@ -12,7 +12,7 @@ use timescale::{LAYOUTS, Measured, measure};
 use tokio_postgres::Client;
 
 use super::{page, record, say};
-use ask::Asked;
+use ask::{Asked, Sums};
 
 /// How much to measure
 #[derive(Debug, clap::Args)]
@@ -35,8 +35,8 @@ pub struct Options {
 struct Results {
     rows: i64,
     layouts: Vec<Measured>,
-    /// Of the plain hypertable, the compressed one, and the continuous aggregate.
-    asked: [Asked; 3],
+    /// For each day, then for each day, asset and type: of the plain hypertable, the compressed one, and the continuous aggregate.
+    asked: Vec<[Asked; 3]>,
 }
 
 /// Runs the benchmark; it fails if a target is missed.
@@ -75,14 +75,27 @@ async fn measure_all(server: &Timescale, options: &Options) -> Result<Results> {
     say("applying the migrations of the set timescale");
     migrate(&endpoint, &["timescale"]).await?;
     say("asking");
-    let plain = ask::signals(&client, "hypertable, not compressed", options.rounds).await?;
+    let (name, rounds) = ("hypertable, not compressed", options.rounds);
+    let plain = [
+        ask::signals(&client, Sums::Days, name, rounds).await?,
+        ask::signals(&client, Sums::Parts, name, rounds).await?,
+    ];
     compress(&client).await?;
-    let compressed = ask::signals(&client, "hypertable, compressed", options.rounds).await?;
-    let aggregate = ask::aggregate(&client, "continuous aggregate", options.rounds).await?;
-    for other in [&compressed, &aggregate] {
-        anyhow::ensure!(other.answer == plain.answer, "{} and {} answer differently", plain.name, other.name);
+    let mut asked = Vec::new();
+    for (sums, plain) in [Sums::Days, Sums::Parts].into_iter().zip(plain) {
+        let compressed = ask::signals(&client, sums, "hypertable, compressed", rounds).await?;
+        let aggregate = ask::aggregate(&client, sums, "continuous aggregate", rounds).await?;
+        for other in [&compressed, &aggregate] {
+            anyhow::ensure!(
+                other.answer == plain.answer,
+                "{} and {} answer differently",
+                plain.name,
+                other.name
+            );
+        }
+        asked.push([plain, compressed, aggregate]);
     }
-    Ok(Results { rows, layouts, asked: [plain, compressed, aggregate] })
+    Ok(Results { rows, layouts, asked })
 }
 
 /// The signals' own table, and what is about TimescaleDB: the server in WebAssembly cannot build indexes concurrently.

@@ -18,25 +18,46 @@ pub struct Asked {
     pub answer: Vec<String>,
 }
 
+/// What is summed up for.
+#[derive(Debug, Clone, Copy)]
+pub enum Sums {
+    /// Each day.
+    Days,
+    /// Each day, asset and type.
+    Parts,
+}
+
 /// Asks the signals themselves.
-pub async fn signals(client: &Client, name: &'static str, rounds: u8) -> Result<Asked> {
+pub async fn signals(client: &Client, sums: Sums, name: &'static str, rounds: u8) -> Result<Asked> {
     let window = WINDOW.replace('$', "ts");
+    let parts = sums.parts();
     let sql = format!(
-        "SELECT concat_ws(' ', time_bucket(INTERVAL '1 day', ts), asset, signal_type, count(*), min(price), max(price), sum(volume))
+        "SELECT concat_ws(' ', time_bucket(INTERVAL '1 day', ts){parts}, count(*), min(price), max(price), sum(volume))
          FROM tp_capital_signals WHERE ts {window}
-         GROUP BY time_bucket(INTERVAL '1 day', ts), asset, signal_type"
+         GROUP BY time_bucket(INTERVAL '1 day', ts){parts}"
     );
     ask(client, name, &sql, rounds).await
 }
 
 /// Asks the continuous aggregate.
-pub async fn aggregate(client: &Client, name: &'static str, rounds: u8) -> Result<Asked> {
+pub async fn aggregate(client: &Client, sums: Sums, name: &'static str, rounds: u8) -> Result<Asked> {
     let window = WINDOW.replace('$', "day");
+    let parts = sums.parts();
     let sql = format!(
-        "SELECT concat_ws(' ', day, asset, signal_type, signals, min_price, max_price, volume)
-         FROM tp_capital_signals_daily WHERE day {window}"
+        "SELECT concat_ws(' ', day{parts}, sum(signals), min(min_price), max(max_price), sum(volume))
+         FROM tp_capital_signals_daily WHERE day {window}
+         GROUP BY day{parts}"
     );
     ask(client, name, &sql, rounds).await
+}
+
+impl Sums {
+    fn parts(self) -> &'static str {
+        match self {
+            Self::Days => "",
+            Self::Parts => ", asset, signal_type",
+        }
+    }
 }
 
 async fn ask(client: &Client, name: &'static str, sql: &str, rounds: u8) -> Result<Asked> {

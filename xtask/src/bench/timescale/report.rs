@@ -31,8 +31,7 @@ impl Verdict {
 
 /// What has to be so.
 pub fn verdicts(results: &Results) -> Vec<Verdict> {
-    let [plain, _, aggregate] = &results.asked;
-    let gain = plain.ms / aggregate.ms;
+    let gain = results.asked.first().map_or(0.0, |[plain, _, aggregate]| plain.ms / aggregate.ms);
     let chosen = results.layouts.iter().find(|measured| measured.layout == CHOSEN);
     let saved = chosen.map_or(0.0, Measured::saved_percent);
     let smallest = results.layouts.iter().min_by_key(|measured| measured.compressed_bytes);
@@ -81,8 +80,8 @@ pub fn text(results: &Results) -> String {
             measured.footprint(TWO_YEARS).bytes / MIB
         );
     }
-    text += "\n| sums of 30 days, by day, asset and type, from the | ms |\n|---|---|\n";
-    for asked in &results.asked {
+    text += "\n| sums of 30 days by day, and by day, asset and type, from the | ms |\n|---|---|\n";
+    for asked in results.asked.iter().flatten() {
         let _ = writeln!(text, "| {} ({} rows) | {:.2} |", asked.name, asked.answer.len(), asked.ms);
     }
     text
