@@ -138,8 +138,12 @@ fn the_nearest_of_thousands_is_found() {
         index.insert(number, &vector).unwrap();
         all.insert(number, vector);
     }
-    let queries = (0..200_u64).map(|n| {
-        let mut query = all[&(n * 25)].clone();
+    let queries: Vec<Vec<f32>> = (0..200_u64).map(|n| all[&(n * 25)].clone()).collect();
+    // What goes must not take others' codes along.
+    for number in (0..5_000).filter(|number| number % 3 == 1) {
+        assert!(index.remove(number) && all.remove(&number).is_some());
+    }
+    let queries = queries.into_iter().map(|mut query| {
         query.iter_mut().for_each(|x| *x += 0.03 * numbers.next());
         query
     });

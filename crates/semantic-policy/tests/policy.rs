@@ -55,8 +55,13 @@ fn play(policy: &mut Policy, requests: usize, spread: f32) -> (usize, usize) {
     let mut stored: Vec<Stored> = Vec::new();
     let (mut hits, mut wrong) = (0, 0);
     for number in 0..requests {
-        let topic = (numbers.share() * TOPICS as f64) as usize;
-        let vector = numbers.near(&centres[topic], spread);
+        // Some ask what nobody else asks.
+        let is_alone = numbers.share() < 0.2;
+        let topic = if is_alone { TOPICS + number } else { (numbers.share() * TOPICS as f64) as usize };
+        let vector = match centres.get(topic).filter(|_| !is_alone) {
+            Some(centre) => numbers.near(centre, spread),
+            None => numbers.near(&[0.0; DIMENSIONS], 1.0),
+        };
         let question = Question::new("a question about something");
         let mut near: Vec<(f32, usize)> =
             stored.iter().enumerate().map(|(at, stored)| (dot(&stored.vector, &vector), at)).collect();
@@ -76,7 +81,11 @@ fn play(policy: &mut Policy, requests: usize, spread: f32) -> (usize, usize) {
         let judgement = policy.judge(&question, &vector, &neighbours, numbers.share());
         let is_hit = judgement.as_ref().is_some_and(|judgement| judgement.verdict == Verdict::Hit);
         let text = format!("topic{topic} word{} say{}", topic * 7, (numbers.share() * 4.0) as usize);
-        let mut answer = Answer::new(&text, numbers.near(&centres[TOPICS + topic], 0.5), []);
+        let said = match centres.get(TOPICS + topic).filter(|_| !is_alone) {
+            Some(centre) => numbers.near(centre, 0.5),
+            None => numbers.near(&[0.0; DIMENSIONS], 1.0),
+        };
+        let mut answer = Answer::new(&text, said, []);
         policy.refresh(&mut answer);
         if let Some(judgement) = &judgement {
             let evidence = policy.note(judgement);
