@@ -101,7 +101,7 @@ fn wrong_settings_of_compression_stop_the_start_and_are_named() {
             ("min_bytes: 1024", "min_byte: 1024", "min_byte", "expected one of `service`"),
             ("min_bytes: 1024", "min_bytes: '1024'", "min_bytes", "expected u64"),
             ("min_bytes: 1024", "min_bytes: -1", "min_bytes", "`-1`, expected u64"),
-            ("gzip: 5,", "gzip: 10,", "levels.gzip", "is 10, expected 1 to 9"),
+            ("gzip: 6,", "gzip: 10,", "levels.gzip", "is 10, expected 1 to 9"),
             (
                 "codings: [zstd,",
                 "codings: [brotli,",

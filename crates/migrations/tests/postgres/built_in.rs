@@ -1,6 +1,6 @@
 //! The migrations of the program.
 
-use migrations::{Blocks, Options, Planned, Source, State, Target, Verdict};
+use migrations::{Blocks, Options, Planned, Source, Target, Verdict};
 
 use crate::support::{built_in, client, database, options};
 
@@ -13,9 +13,8 @@ async fn all_go_up_and_down_and_up_again() {
         let before = migrator.status().await.unwrap();
         assert!(!before.is_current() && before.version() == 0, "{before:?}");
         let applied = migrator.up(None).await.unwrap();
-        let due = |state: &State| !matches!(state, State::NotInForce(_));
         let wanted: Vec<u32> =
-            before.migrations.iter().filter(|own| due(&own.state)).map(|own| own.number).collect();
+            before.migrations.iter().filter(|own| own.state.is_due()).map(|own| own.number).collect();
         assert_eq!(applied, wanted, "{target}");
         let after = migrator.status().await.unwrap();
         assert!(after.is_current(), "{after:?}");
