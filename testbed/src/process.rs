@@ -183,9 +183,20 @@ impl Process {
         }
     }
 
-    /// Freezes it (SIGSTOP): it keeps its connections and answers nothing.
+    /// Freezes it (SIGSTOP): it keeps its connections and answers nothing. On a busy machine its threads go on until one of
+    /// them has seen the signal, so that is waited for.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        wait_until(Duration::from_secs(10), || self.is_stopped());
+    }
+
+    fn is_stopped(&self) -> bool {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.pid())) else { return false };
+        // The state stands after the name, which is in parentheses.
+        let state = |stat: &str| stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        threads.flatten().all(|thread| {
+            fs::read_to_string(thread.path().join("stat")).is_ok_and(|stat| state(&stat) == Some('T'))
+        })
     }
 
     /// Lets a paused process go on.
