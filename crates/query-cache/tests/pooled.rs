@@ -4,35 +4,17 @@
 mod common;
 
 use common::{World, hits, metric, text, trusted};
-use testbed::{Launch, Process, ports, temp_dir};
-
-const PROGRAM: &str = "/usr/sbin/pgbouncer";
-
-fn pooler(postgres: u16, folder: &std::path::Path) -> (Process, u16) {
-    let port = ports::free();
-    let settings = format!(
-        "[databases]\n* = host=127.0.0.1 port={postgres} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-         unix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 500\n"
-    );
-    // It does not run as root, and has to read its settings as whom it runs.
-    let file = std::path::PathBuf::from(format!("/tmp/pgbouncer-{port}.ini"));
-    std::fs::write(&file, settings).unwrap();
-    let launch =
-        Launch::new("pgbouncer", PROGRAM, folder).args(["-u", "postgres", &file.display().to_string()]);
-    let ready = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-    let process = launch.start(ready).unwrap();
-    std::fs::remove_file(file).unwrap();
-    (process, port)
-}
+use testbed::{PgBouncer, PgBouncerOptions};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs PgBouncer, which cargo xtask setup does not install yet"]
 async fn every_answer_is_the_askers_own() {
     let schema = "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT i, 'x' || i FROM generate_series(0, 499) i";
     let world = World::start(schema, |_| {}).await;
-    let folder = temp_dir("pgbouncer").unwrap();
-    let (_pooler, port) = pooler(world.postgres.port(), folder.path());
-    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    let target = format!("host=127.0.0.1 port={} user=postgres", world.postgres.port());
+    let settings = ["default_pool_size = 4", "max_client_conn = 500"].map(str::to_owned).to_vec();
+    let pooler =
+        PgBouncer::start(&PgBouncerOptions { databases: vec![("*".to_owned(), target)], settings }).unwrap();
+    let url = pooler.url("postgres", "postgres");
     let mut options = common::options(&world.redis);
     options.pooled = true;
     let cache = query_cache::QueryCache::new(common::pool(&url, 40), options);
