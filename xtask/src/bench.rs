@@ -100,7 +100,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if options.record {
         let run = record::Run { rounds, seconds: options.seconds, load_average };
         record::write(run, &measured, &verdicts)?;
-        say(&format!("recorded in {}", record::path().display()));
+        say(&format!("recorded in {}", page::path().display()));
     }
     Ok(if verdicts.iter().any(Verdict::fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -50,17 +50,10 @@ struct Invalidated {
 }
 
 pub(super) async fn look_up(State(service): State<Arc<Service>>, body: Body) -> Response {
-    let (semantic, embedder) = match parts(&service) {
-        Ok(parts) => parts,
-        Err(answer) => return answer,
-    };
-    let Asked { namespace, question } = match read(&service, body).await {
+    let (semantic, embedder, Asked { namespace, question }) = match asked(&service, body).await {
         Ok(asked) => asked,
         Err(answer) => return answer,
     };
-    if let Err(answer) = check(&question, "question") {
-        return answer;
-    }
     match semantic.look_up(embedder, &namespace, &question).await {
         Ok(found) => {
             service.metrics.semantic.looked_up(found.verdict);
@@ -71,17 +64,10 @@ pub(super) async fn look_up(State(service): State<Arc<Service>>, body: Body) -> 
 }
 
 pub(super) async fn explain(State(service): State<Arc<Service>>, body: Body) -> Response {
-    let (semantic, embedder) = match parts(&service) {
-        Ok(parts) => parts,
-        Err(answer) => return answer,
-    };
-    let Asked { namespace, question } = match read(&service, body).await {
+    let (semantic, embedder, Asked { namespace, question }) = match asked(&service, body).await {
         Ok(asked) => asked,
         Err(answer) => return answer,
     };
-    if let Err(answer) = check(&question, "question") {
-        return answer;
-    }
     match semantic.explain(embedder, &namespace, &question).await {
         Ok(explanation) => json(StatusCode::OK, &explanation),
         Err(error) => failed(&error),
@@ -159,6 +145,14 @@ fn parts(service: &Service) -> Result<(&Arc<Semantic>, &Embedder), Response> {
         (Some(semantic), Some(embedder)) => Ok((semantic, embedder)),
         _ => Err(failure(StatusCode::NOT_FOUND, "there is no semantic cache (setting semantic.enabled)")),
     }
+}
+
+/// The question of a request, and what it is asked of.
+async fn asked(service: &Service, body: Body) -> Result<(&Arc<Semantic>, &Embedder, Asked), Response> {
+    let (semantic, embedder) = parts(service)?;
+    let asked: Asked = read(service, body).await?;
+    check(&asked.question, "question")?;
+    Ok((semantic, embedder, asked))
 }
 
 async fn read<T: DeserializeOwned>(service: &Service, body: Body) -> Result<T, Response> {

@@ -66,8 +66,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         println!("{}", verdict.line());
     }
     if options.record {
-        page::write("db", &report::markdown(options, &results, &verdicts, load_average)?)?;
-        say(&format!("recorded in {}", record::path().display()));
+        page::write("cargo xtask bench db", &report::markdown(options, &results, &verdicts, load_average)?)?;
+        say(&format!("recorded in {}", page::path().display()));
     }
     Ok(if verdicts.iter().all(|verdict| verdict.holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

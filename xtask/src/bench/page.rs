@@ -1,22 +1,27 @@
 //! The parts of `docs/BENCHMARKS.md` that benchmarks write themselves.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use testbed::workspace_root;
 
-use super::record;
+/// Where the page is.
+pub fn path() -> PathBuf {
+    workspace_root().join("docs/BENCHMARKS.md")
+}
 
-/// Replaces what stands between the markers of this benchmark.
-pub fn write(name: &str, text: &str) -> Result<()> {
-    let path = record::path();
+/// Replaces what stands between the markers of the benchmark that this command runs.
+pub fn write(command: &str, text: &str) -> Result<()> {
+    let path = path();
     let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let page = replace(&page, name, text)
-        .with_context(|| format!("{} lacks the markers of {name}", path.display()))?;
+    let page = replace(&page, command, text)
+        .with_context(|| format!("{} lacks the markers of {command}", path.display()))?;
     fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn replace(page: &str, name: &str, text: &str) -> Option<String> {
-    let marker = |end: &str| format!("<!-- recorded by cargo xtask bench {name}: {end} -->\n");
+fn replace(page: &str, command: &str, text: &str) -> Option<String> {
+    let marker = |end: &str| format!("<!-- recorded by {command}: {end} -->\n");
     let (begin, end) = (marker("begin"), marker("end"));
     let (before, rest) = page.split_once(&begin)?;
     let (_, after) = rest.split_once(&end)?;
@@ -29,21 +34,23 @@ mod tests {
 
     #[test]
     fn only_what_is_between_its_own_markers_changes() {
-        let marked = |name: &str, text: &str| {
-            format!(
-                "<!-- recorded by cargo xtask bench {name}: begin -->\n{text}<!-- recorded by cargo xtask bench {name}: end -->\n"
-            )
+        let marked = |command: &str, text: &str| {
+            format!("<!-- recorded by {command}: begin -->\n{text}<!-- recorded by {command}: end -->\n")
         };
-        let page = marked("a", "old\n") + &marked("b", "old\n");
-        assert_eq!(replace(&page, "b", "new\n"), Some(marked("a", "old\n") + &marked("b", "new\n")));
+        let page = marked("a", "old\n") + &marked("a b", "old\n") + "prose\n";
+        let of_a = format!("# Title\n{}{}prose\n", marked("a", "new\n"), marked("a b", "old\n"));
+        assert_eq!(replace(&format!("# Title\n{page}"), "a", "new\n"), Some(of_a));
+        let of_b = marked("a", "old\n") + &marked("a b", "new\n") + "prose\n";
+        assert_eq!(replace(&page, "a b", "new\n"), Some(of_b));
         assert_eq!(replace(&page, "c", "new\n"), None);
+        assert_eq!(replace("# Title\n", "a", "new\n"), None);
     }
 
     #[test]
     fn the_page_has_the_markers() {
-        let page = fs::read_to_string(record::path()).unwrap();
-        for name in ["db", "timescale"] {
-            assert!(replace(&page, name, "").is_some(), "{name}");
+        let page = fs::read_to_string(path()).unwrap();
+        for name in ["", " db", " timescale", " query-cache", " semantic"] {
+            assert!(replace(&page, &format!("cargo xtask bench{name}"), "").is_some(), "{name}");
         }
     }
 }

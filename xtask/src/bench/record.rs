@@ -1,7 +1,7 @@
 //! The record in `docs/BENCHMARKS.md`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -9,11 +9,8 @@ use testbed::{Tool, workspace_root};
 
 use super::load::CONNECTIONS;
 use super::measure::Measured;
-use super::report;
 use super::targets::Verdict;
-
-const BEGIN: &str = "<!-- recorded by cargo xtask bench: begin -->\n";
-const END: &str = "<!-- recorded by cargo xtask bench: end -->\n";
+use super::{page, report};
 
 /// How the run was made.
 #[derive(Debug, Clone, Copy)]
@@ -26,29 +23,9 @@ pub struct Run {
     pub load_average: f64,
 }
 
-/// Where the record is.
-pub fn path() -> PathBuf {
-    workspace_root().join("docs/BENCHMARKS.md")
-}
-
-/// Replaces what stands between the markers.
+/// Records a run of the proxy's benchmark.
 pub fn write(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<()> {
-    let path = path();
-    let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let page = replace(&page, &render(run, measured, verdicts)?)
-        .with_context(|| format!("{} lacks the markers {BEGIN:?} and {END:?}", path.display()))?;
-    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn replace(page: &str, record: &str) -> Option<String> {
-    replace_between(page, BEGIN, END, record)
-}
-
-/// The page with another record between these markers.
-pub fn replace_between(page: &str, begin: &str, end: &str, record: &str) -> Option<String> {
-    let (before, rest) = page.split_once(begin)?;
-    let (_, after) = rest.split_once(end)?;
-    Some(format!("{before}{begin}{record}{end}{after}"))
+    page::write("cargo xtask bench", &render(run, measured, verdicts)?)
 }
 
 /// When, of what and on what a command was run.
@@ -152,22 +129,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_between_the_markers_changes() {
-        let page = format!("# Title\n{BEGIN}old\n{END}prose\n");
-        assert_eq!(replace(&page, "new\n"), Some(format!("# Title\n{BEGIN}new\n{END}prose\n")));
-        assert_eq!(replace("# Title\n", "new\n"), None);
-    }
-
-    #[test]
     fn envoys_version_is_not_taken_from_its_path() {
         let said = "/opt/envoy/bin/envoy  version: f1a2/1.40.0/Clean/RELEASE/BoringSSL";
         assert_eq!(parse_envoy_version(said), Some("1.40.0"));
         assert_eq!(parse_envoy_version("no such option"), None);
-    }
-
-    #[test]
-    fn the_page_has_its_markers() {
-        let page = fs::read_to_string(path()).unwrap();
-        assert!(replace(&page, "").is_some());
     }
 }

@@ -80,7 +80,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     verdicts.iter().for_each(|verdict| println!("{}", verdict.line()));
     if options.record {
         record::write(load_average, &model, speed.as_ref(), &table, &verdicts)?;
-        say(&format!("recorded in {}", super::record::path().display()));
+        say(&format!("recorded in {}", super::page::path().display()));
     }
     let fails = verdicts.iter().any(|verdict| !verdict.held && !verdict.is_aim);
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })

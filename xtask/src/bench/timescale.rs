@@ -53,8 +53,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         println!("{}", verdict.line());
     }
     if options.record {
-        page::write("timescale", &report::markdown(options, &results, &verdicts, load_average)?)?;
-        say(&format!("recorded in {}", record::path().display()));
+        page::write(
+            "cargo xtask bench timescale",
+            &report::markdown(options, &results, &verdicts, load_average)?,
+        )?;
+        say(&format!("recorded in {}", page::path().display()));
     }
     Ok(if verdicts.iter().all(|verdict| verdict.holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
