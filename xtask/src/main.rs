@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask setup`, `demo`, `test`, `trial`, `bench`, `filters`.
+//! The project's own commands: `cargo xtask setup`, `demo`, `test`, `trial`, `bench`, `fuzz`, `filters`.
 
 mod bench;
 mod demo;
+mod fuzz;
 mod test;
 mod trial;
 
@@ -35,6 +36,8 @@ enum Command {
     Trial(trial::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
     Bench(bench::Options),
+    /// Look for inputs that a parser or a filter does not hold on, ten minutes a target
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +69,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(options) => return Ok(test::run(&options)),
         Command::Trial(options) => return trial::run(&options),
         Command::Bench(options) => return bench::run(&options),
+        Command::Fuzz(options) => return fuzz::run(&options),
     }
     Ok(ExitCode::SUCCESS)
 }
