@@ -42,12 +42,34 @@ impl fmt::Display for Unreadable {
 impl std::error::Error for Unreadable {}
 
 impl Node {
+    fn parse_all(text: &str) -> Result<Vec<Node>, Unreadable> {
+        let documents = MarkedYaml::load_from_str(text)
+            .map_err(|error| Unreadable { line: error.marker().line(), message: error.info().to_owned() })?;
+        documents.iter().map(convert).collect()
+    }
+
     /// Reads the first document of a text. JSON is YAML too.
     pub(crate) fn parse(text: &str) -> Result<Node, Unreadable> {
         let documents = MarkedYaml::load_from_str(text)
             .map_err(|error| Unreadable { line: error.marker().line(), message: error.info().to_owned() })?;
         let first = documents.first().map(convert).transpose()?;
         first.ok_or_else(|| Unreadable { line: 1, message: "there is nothing in it".to_owned() })
+    }
+
+    /// The same as JSON has it.
+    fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Int(value) => (*value).into(),
+            Value::Float(value) => (*value).into(),
+            Value::Text(value) => value.as_str().into(),
+            Value::List(items) => items.iter().map(Node::to_json).collect(),
+            Value::Map(entries) => {
+                let entries = entries.iter().map(|(key, node)| (key.clone(), node.to_json()));
+                serde_json::Value::Object(entries.collect())
+            }
+        }
     }
 
     /// The value under a key.
@@ -119,6 +141,11 @@ impl Node {
             Value::Map(_) => "a mapping".to_owned(),
         }
     }
+}
+
+/// The documents of a text in YAML or JSON, as JSON.
+pub fn documents(text: &str) -> Result<Vec<serde_json::Value>, Unreadable> {
+    Ok(Node::parse_all(text)?.iter().map(Node::to_json).collect())
 }
 
 fn convert(marked: &MarkedYaml<'_>) -> Result<Node, Unreadable> {

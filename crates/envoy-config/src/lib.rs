@@ -9,5 +9,6 @@ mod filters;
 mod schema;
 
 pub use check::{Finding, Report, Severity, check};
-pub use document::Unreadable;
+pub use document::{Unreadable, documents};
 pub use filters::{FILTERS, Filter};
+pub use schema::conform;

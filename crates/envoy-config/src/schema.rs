@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::document::{Node, Value};
+use crate::document::{Node, Unreadable, Value};
 
 /// Where a part is not what it should be.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +20,16 @@ pub(crate) fn mistakes(schema: &str, node: &Node) -> Vec<Mistake> {
     let mut found = Vec::new();
     Checker { root: &root, found: &mut found }.check(&root, node, "");
     found
+}
+
+/// What in the first document of a text is not as a schema says, each as `PATH PROBLEM; FIX`. Of JSON Schema it knows what the
+/// filters' schemas use: types, properties, required, items, enum, const, anyOf, oneOf, minimum, maximum and references.
+pub fn conform(schema: &str, text: &str) -> Result<Vec<String>, Unreadable> {
+    let found = mistakes(schema, &Node::parse(text)?);
+    Ok(found
+        .into_iter()
+        .map(|mistake| format!("{} {}; {}", mistake.path, mistake.problem, mistake.fix))
+        .collect())
 }
 
 struct Checker<'a> {
