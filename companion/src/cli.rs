@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cache;
+mod envoy;
 mod logging;
 mod migrate;
 mod pooling;
@@ -25,6 +26,7 @@ use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
+use envoy::Envoy;
 use migrate::Migrate;
 use pooling::Pooling;
 use purge::Purge;
@@ -80,6 +82,9 @@ enum Command {
     /// TimescaleDB below the signals: what is in force, and how they should lie.
     #[command(subcommand)]
     Timescale(Timescale),
+    /// Envoy's configuration: written for a service, and checked.
+    #[command(subcommand)]
+    Envoy(Envoy),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -163,6 +168,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(migrate) => return ask(migrate.run()),
         Command::Validate(validate) => return ask(validate.run()),
         Command::Pooling(pooling) => return ask(pooling.run()),
+        Command::Envoy(envoy) => return envoy.run(),
         Command::Timescale(timescale) => return ask(timescale.run()),
     }?;
     Ok(ExitCode::SUCCESS)
