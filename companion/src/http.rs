@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::embedder::Embedder;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
-use crate::pooling::Meters;
+use crate::pooling::{Meters, Proof};
 use crate::rivals::Rivals;
 use crate::schema::Schemas;
 use crate::semantic::Semantic;
@@ -48,6 +48,8 @@ pub(crate) struct Service {
     pub(crate) metrics: Metrics,
     /// PgBouncer's figures, if it is asked for them.
     pub(crate) pgbouncer: Option<Meters>,
+    /// Whether queries through PgBouncer get their own answers, if they go there.
+    pub(crate) pooling_proof: Option<Proof>,
     pub(crate) waits: Waits,
     /// What the page at `/ui` shows, if there is one.
     pub(crate) ui: Option<Ui>,
@@ -77,6 +79,7 @@ impl Service {
         let metrics = Metrics::new(store.name())?;
         let pgbouncer =
             config.pooling.poll_interval().map(|_| Meters::new(metrics.registry())).transpose()?;
+        let pooling_proof = Proof::new(config, metrics.registry())?;
         let capture = match config.change_capture.enabled {
             true => ChangeCapture::new(config, CaptureMetrics::new(metrics.registry())?),
             false => None,
@@ -88,6 +91,7 @@ impl Service {
             otlp: Otlp::start(&config.telemetry, metrics.exports())?,
             metrics,
             pgbouncer,
+            pooling_proof,
             capture,
             embedder,
             semantic,
