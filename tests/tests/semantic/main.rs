@@ -6,4 +6,5 @@ mod faults;
 mod forms;
 mod reuse;
 mod separation;
+mod settings;
 mod stack;
