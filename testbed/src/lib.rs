@@ -8,6 +8,7 @@
 
 pub mod artifacts;
 pub mod browser;
+pub mod chat;
 pub mod http;
 pub mod ports;
 pub mod setup;
