@@ -9,11 +9,13 @@
 pub mod artifacts;
 pub mod browser;
 pub mod chat;
+pub mod containers;
 pub mod http;
 pub mod ports;
 pub mod setup;
 
 mod account;
+mod api_stack;
 mod certificates;
 mod companion;
 mod demo;
@@ -33,6 +35,7 @@ mod registry;
 mod timescale;
 mod tool;
 
+pub use api_stack::ApiStack;
 pub use certificates::Certificates;
 pub use companion::{Companion, CompanionOptions};
 pub use demo::Demo;
