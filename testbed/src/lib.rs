@@ -8,6 +8,8 @@
 
 pub mod artifacts;
 pub mod browser;
+pub mod chat;
+pub mod event_source;
 pub mod http;
 pub mod ports;
 pub mod setup;
@@ -31,9 +33,11 @@ mod timescale;
 mod tool;
 
 pub use certificates::Certificates;
+pub use chat::ChatServer;
 pub use companion::{Companion, CompanionOptions};
 pub use demo::Demo;
 pub use envoy::{Envoy, EnvoyOptions, render, validate};
+pub use event_source::EventSource;
 pub use front_proxy::{FrontProxy, FrontProxyPorts};
 pub use http::{Client, Request, Response};
 pub use lock::Lock;

@@ -106,7 +106,7 @@ impl Rag {
         let mut giving = Giving { rag: self, run, start, chunks: 0, is_hit: false };
         let end = tokio::select! {
             end = giving.answer(query) => end,
-            () = run.abandoned() => End::Stopped(Stopped::ClientLeft),
+            why = run.abandoned() => End::Stopped(why),
         };
         match end {
             End::Done(outcome) => {

@@ -4,14 +4,14 @@
 //! it waits, and what it does not read piles up at the engine, not here.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use event_stream::Frame;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::engine::Source;
 use super::slots::Slot;
@@ -81,6 +81,8 @@ pub(crate) struct Run {
     /// Up to which byte it was read.
     read: watch::Sender<u64>,
     readers: watch::Sender<usize>,
+    /// Its last reader was cut off because it did not read.
+    was_slow: AtomicBool,
     /// What all runs together keep, in bytes.
     kept: Arc<AtomicUsize>,
 }
@@ -120,6 +122,7 @@ impl Run {
             grown: watch::Sender::new(0),
             read: watch::Sender::new(0),
             readers: watch::Sender::new(0),
+            was_slow: AtomicBool::new(false),
             kept,
         }
     }
@@ -148,14 +151,15 @@ impl Run {
         self.grown.send_modify(|grown| *grown += 1);
     }
 
-    /// Done when nobody has read it for the time of grace.
-    pub(crate) async fn abandoned(&self) {
+    /// Done when nobody has read it for the time of grace; why.
+    pub(crate) async fn abandoned(&self) -> Stopped {
         let mut readers = self.readers.subscribe();
         loop {
             // The run has the sender itself: waiting cannot fail.
             let _ = readers.wait_for(|readers| *readers == 0).await;
             if timeout(self.limits.grace, readers.wait_for(|readers| *readers > 0)).await.is_err() {
-                return;
+                let was_slow = self.was_slow.load(Ordering::Relaxed);
+                return if was_slow { Stopped::SlowReader } else { Stopped::ClientLeft };
             }
         }
     }
@@ -242,6 +246,8 @@ pub(crate) struct Reader {
     next: usize,
     grown: watch::Receiver<usize>,
     heartbeat: Duration,
+    /// When it asked for more.
+    asked: Instant,
     _slot: Arc<Slot>,
 }
 
@@ -261,7 +267,7 @@ impl Reader {
     pub(crate) fn first(run: &Arc<Run>, heartbeat: Duration, slot: Arc<Slot>) -> Self {
         run.readers.send_modify(|readers| *readers += 1);
         let grown = run.grown.subscribe();
-        Self { run: Arc::clone(run), next: 0, grown, heartbeat, _slot: slot }
+        Self { run: Arc::clone(run), next: 0, grown, heartbeat, asked: Instant::now(), _slot: slot }
     }
 
     /// One who reads from this event on; none if it is not kept any more.
@@ -281,6 +287,7 @@ impl Reader {
 
     /// What comes next.
     pub(crate) async fn read(&mut self) -> Read {
+        self.asked = Instant::now();
         loop {
             self.grown.mark_unchanged();
             if let Some(read) = self.take() {
@@ -322,6 +329,10 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        // A connection that cannot be written to ends by itself: then there is something that was not asked for in all the time.
+        let has_more = *self.grown.borrow() > self.next;
+        let is_slow = has_more && self.asked.elapsed() >= self.run.limits.slow;
+        self.run.was_slow.store(is_slow, Ordering::Relaxed);
         self.run.readers.send_modify(|readers| *readers = readers.saturating_sub(1));
     }
 }
