@@ -4,6 +4,7 @@ mod address;
 mod check;
 mod check_pooling;
 mod check_rag;
+mod connections;
 mod databases;
 mod fields;
 mod load;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use address::Address;
+pub use connections::{Connections, Tls};
 pub use databases::{Database, Migrate};
 pub use load::ConfigError;
 pub use pooling::{PgBouncerVersion, PoolMode, Pooling, TlsMode};
@@ -39,6 +41,10 @@ pub struct Config {
     /// How long requests in flight may take to finish after a signal to stop, in milliseconds.
     #[serde(deserialize_with = "fields::bounded::<0, 600_000, u64, _>")]
     pub shutdown_grace_ms: u64,
+    /// What clients' connections may take.
+    pub connections: Connections,
+    /// Where connections are encrypted.
+    pub tls: Tls,
     /// What is logged, and how.
     pub log: Log,
     /// What is stored.
@@ -326,6 +332,8 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8900)),
             token: Secret::default(),
             shutdown_grace_ms: 5_000,
+            connections: Connections::default(),
+            tls: Tls::default(),
             log: Log::default(),
             cache: Cache::default(),
             embedded: Embedded::default(),

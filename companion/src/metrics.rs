@@ -1,5 +1,6 @@
 //! What the companion counts about itself, for Prometheus and for `/v1/stats`.
 
+mod connections;
 mod exemplars;
 mod openmetrics;
 mod operation;
@@ -19,6 +20,7 @@ use prometheus::{
 };
 
 use crate::trace::Exports;
+pub(crate) use connections::ConnectionMetrics;
 use exemplars::{AllExemplars, Timer};
 pub(crate) use openmetrics::Format;
 pub(crate) use operation::{LeaseOutcome, Operation, Outcome};
@@ -51,6 +53,8 @@ pub(crate) struct Metrics {
     pub(crate) lookup: Operation,
     /// Stores of responses.
     pub(crate) store: Operation,
+    /// Clients' connections.
+    pub(crate) connections: ConnectionMetrics,
     /// The embedder and the semantic cache.
     pub(crate) semantic: SemanticMetrics,
     /// Records appended to the log.
@@ -191,6 +195,7 @@ impl Metrics {
             lookup: operation("lookup")?,
             store: operation("store")?,
             invalidate: operation("invalidate")?,
+            connections: ConnectionMetrics::new(&registry)?,
             semantic: SemanticMetrics::new(&registry)?,
             registry,
             exemplars,

@@ -1,13 +1,15 @@
 //! The server's life: listening, serving, stopping.
 
+mod connections;
 mod patient;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::serve::{Listener, ListenerExt};
+use axum::serve::Listener;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -15,13 +17,17 @@ use crate::background;
 use crate::config::Config;
 use crate::http::{Desk, Service, rag_router, router};
 use crate::store::Store;
+use connections::Doorkeeper;
 use patient::Patient;
+use tls::Tls;
 
 /// A companion that listens and does not serve yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    /// Where connections are encrypted, if they are anywhere.
+    encrypted: Option<(TcpListener, Tls)>,
     /// Where questions are answered, if they are.
     questions: Option<Patient>,
     config: Config,
@@ -34,13 +40,28 @@ impl Server {
             .await
             .with_context(|| format!("cannot listen on {} (setting listen)", config.listen))?;
         let address = listener.local_addr()?;
+        let encrypted = match Tls::open(&config.tls)? {
+            None => None,
+            Some(tls) => {
+                let address = config.tls.listen;
+                let listener = TcpListener::bind(address)
+                    .await
+                    .with_context(|| format!("cannot listen on {address} (setting tls.listen)"))?;
+                Some((listener, tls))
+            }
+        };
         let rag = &config.rag;
         let listen = || {
             Patient::bind(rag.listen, Duration::from_millis(rag.slow_reader_ms))
                 .with_context(|| format!("cannot listen on {} (setting rag.listen)", rag.listen))
         };
         let questions = rag.enabled.then(listen).transpose()?;
-        Ok(Self { listener, address, questions, config })
+        Ok(Self { listener, address, encrypted, questions, config })
+    }
+
+    /// The address where connections are encrypted, if there is one.
+    pub fn encrypted_address(&self) -> Option<SocketAddr> {
+        self.encrypted.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
     }
 
     /// The address where it answers questions, if it does.
@@ -56,7 +77,7 @@ impl Server {
     /// Serves until `stop` is done; then takes no more connections, answers long polls at once, and gives other requests
     /// in flight the configured time.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { listener, address, questions, config } = self;
+        let Self { listener, address, encrypted, questions, config } = self;
         let (stopping, stops) = watch::channel(false);
         let store = Store::open(&config)?;
         let service = Arc::new(Service::new(&config, store, stops.clone())?);
@@ -65,11 +86,7 @@ impl Server {
         let local_url = Config { listen: address, ..config.clone() }.local_url();
         let background = tokio::spawn(background::run(Arc::clone(&service), config.clone(), local_url));
         let otlp = service.otlp.clone();
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "cannot set TCP_NODELAY");
-            }
-        });
+        let doorkeeper = Doorkeeper::new(&config.connections, service.metrics.connections.clone());
         let answering = match (questions, &service.rag) {
             (Some(questions), Some(rag)) => {
                 tracing::info!(address = %questions.local_addr()?, model = rag.model(), "answering questions");
@@ -79,15 +96,28 @@ impl Server {
             }
             _ => None,
         };
-        let serving = tokio::spawn(
-            axum::serve(listener, router(service)).with_graceful_shutdown(stopped(stops)).into_future(),
-        );
+        let everything = router(service);
+        let encrypted = match encrypted {
+            None => None,
+            Some((listener, tls)) => {
+                tracing::info!(address = %listener.local_addr()?, "listening for encrypted connections");
+                let following = tokio::spawn(tls.clone().follow_files());
+                let serving =
+                    doorkeeper.clone().serve(listener, Some(tls), everything.clone(), stops.clone());
+                Some((tokio::spawn(serving), following))
+            }
+        };
+        let plain = tokio::spawn(doorkeeper.serve(listener, None, everything, stops));
         let serving = async {
-            let served = serving.await?;
+            plain.await?;
+            if let Some((encrypted, following)) = encrypted {
+                encrypted.await?;
+                following.abort();
+            }
             if let Some(answering) = answering {
                 answering.await??;
             }
-            Ok::<_, anyhow::Error>(served?)
+            Ok::<_, anyhow::Error>(())
         };
 
         stop.await;

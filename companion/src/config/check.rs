@@ -25,6 +25,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         );
         return Err(error("token", reason));
     }
+    check_encrypted(config)?;
     check_semantic(config)?;
     check_rag::check(config)?;
     check_servers(&config.redis)?;
@@ -40,6 +41,29 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     check_pooling::check(&config.pooling)?;
     check_capture(&config.change_capture)
+}
+
+fn check_encrypted(config: &Config) -> Result<(), ConfigError> {
+    let tls = &config.tls;
+    if tls.cert_file.is_empty() != tls.key_file.is_empty() {
+        let missing = if tls.cert_file.is_empty() { "tls.cert_file" } else { "tls.key_file" };
+        return Err(error(missing, "empty, expected a certificate and its key"));
+    }
+    if tls.cert_file.is_empty() && !tls.client_ca_file.is_empty() {
+        return Err(error(
+            "tls.client_ca_file",
+            "set without tls.cert_file, expected a certificate of the companion's own",
+        ));
+    }
+    let is_open = config.token.reveal().is_empty() && tls.client_ca_file.is_empty();
+    if !tls.cert_file.is_empty() && is_open && !tls.listen.ip().is_loopback() {
+        let reason = format!(
+            "empty, expected a token, or tls.client_ca_file: others than this machine reach {}",
+            tls.listen
+        );
+        return Err(error("token", reason));
+    }
+    Ok(())
 }
 
 fn check_database(section: &str, database: &Database) -> Result<(), ConfigError> {

@@ -92,6 +92,11 @@ impl Config {
         // Read again after each source, so that an error is put down to the source that brought it in.
         let mut config = read(table.clone(), &source)?;
         for (variable, path, text) in settings_in(environment) {
+            let (path, text) = from_file(path, text).map_err(|reason| ConfigError::Field {
+                path: variable.clone(),
+                source: variable.clone(),
+                reason,
+            })?;
             set(&mut table, &path, typed(&path, &text));
             config = read(table.clone(), &variable)?;
         }
@@ -132,18 +137,34 @@ fn path_of(variable: &str) -> Option<String> {
     let name = variable.strip_prefix(PREFIX)?.to_ascii_lowercase();
     match name.split_once(SEPARATOR) {
         Some((section, key)) => Some(format!("{section}.{key}")),
-        None => matches!(name.as_str(), "listen" | "token" | "shutdown_grace_ms").then_some(name),
+        None => {
+            matches!(name.as_str(), "listen" | "token" | "token_file" | "shutdown_grace_ms").then_some(name)
+        }
+    }
+}
+
+/// A setting and its text, which stand in the file that the variable names if it ends in `_FILE` and no setting does: so
+/// container platforms hand over secrets.
+fn from_file(path: String, text: String) -> Result<(String, String), String> {
+    let Some(setting) = path.strip_suffix("_file") else { return Ok((path, text)) };
+    if default_of(&path).is_some() || default_of(setting).is_none() {
+        return Ok((path, text));
+    }
+    let secret = std::fs::read_to_string(&text).map_err(|error| format!("cannot read {text:?}: {error}"))?;
+    Ok((setting.to_owned(), secret.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn default_of(path: &str) -> Option<Value> {
+    let defaults = Table::try_from(Config::default()).unwrap_or_default();
+    match path.split_once('.') {
+        Some((section, key)) => defaults.get(section).and_then(|section| section.get(key)).cloned(),
+        None => defaults.get(path).cloned(),
     }
 }
 
 /// A variable's text as the type that the setting's default has. Commas part the items of a list.
 fn typed(path: &str, text: &str) -> Value {
-    let defaults = Table::try_from(Config::default()).unwrap_or_default();
-    let default = match path.split_once('.') {
-        Some((section, key)) => defaults.get(section).and_then(|section| section.get(key)),
-        None => defaults.get(path),
-    };
-    let value = match default {
+    let value = match default_of(path) {
         Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
         Some(Value::Boolean(_)) => match text {
             "true" | "1" => Some(Value::Boolean(true)),
