@@ -58,7 +58,9 @@ pub fn exchange(bytes: &[u8]) {
     }
     if method == "HEAD" || matches!(status, b"204" | b"304") {
         assert_eq!(stream.response_headers_bytes(&response, true), Action::Continue);
-        assert_eq!(double::response_header("content-encoding"), None, "there is no body to encode");
+        // A HEAD is told what a GET would be.
+        let is_encoded = double::response_header("content-encoding").is_some();
+        assert!(method == "HEAD" || !is_encoded, "there is no body to encode");
         return stream.log();
     }
     let mut paused = stream.response_headers_bytes(&response, false) == Action::Pause;

@@ -7,7 +7,7 @@
     reason = "each test uses its own share"
 )]
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -56,6 +56,8 @@ macro_rules! on_all_stores {
 pub struct Companion {
     pub client: Client,
     pub url: String,
+    /// Where connections are encrypted, if they are anywhere.
+    pub encrypted: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -68,11 +70,12 @@ impl Companion {
         let token = config.token.reveal().to_owned();
         let server = Server::bind(config).await.unwrap();
         let url = format!("http://{}", server.address());
+        let encrypted = server.encrypted_address();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
             server.run(async { drop(stopped.await) }).await.unwrap();
         });
-        Self { client: Client::new(&url, &token).unwrap(), url, stop: Some(stop), running }
+        Self { client: Client::new(&url, &token).unwrap(), url, encrypted, stop: Some(stop), running }
     }
 
     /// One whose store is this Redis, once it is ready.

@@ -9,7 +9,8 @@ use std::fmt;
 
 use sqlparser::ast::Statement;
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
 
 /// A table's, view's or function's name as the statement has it, folded to lower case where it is not quoted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,5 +142,12 @@ fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 }
 
 fn parse(sql: &str) -> Result<Vec<Statement>, Refusal> {
-    Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| Refusal::Unparsed(error.to_string()))
+    let refusal = |error: ParserError| Refusal::Unparsed(error.to_string());
+    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).map_err(refusal)?;
+    let statements = parser.parse_statements().map_err(refusal)?;
+    // It stops at a word END without a word about what follows; to PostgreSQL it may be the name of a column.
+    match parser.peek_token().token {
+        Token::EOF => Ok(statements),
+        other => Err(Refusal::Unparsed(format!("{other} after the statement"))),
+    }
 }

@@ -77,7 +77,7 @@ fn what_is_no_plain_query_is_refused() {
     let relative = |refusal: &Refusal| matches!(refusal, Refusal::RelativeTime(_));
     let count = |refusal: &Refusal| matches!(refusal, Refusal::NotOneStatement(_));
     let sample = |refusal: &Refusal| *refusal == Refusal::Sample;
-    let cases: [(&str, &dyn Fn(&Refusal) -> bool); 34] = [
+    let cases: [(&str, &dyn Fn(&Refusal) -> bool); 36] = [
         ("SELECT ctid, * FROM a", &construct),
         ("SELECT * FROM a ORDER BY a.xmin", &construct),
         ("SELECT x.day::date FROM (SELECT name AS day FROM a) x, b", &relative),
@@ -96,6 +96,9 @@ fn what_is_no_plain_query_is_refused() {
         ("SELECT * FROM db.schema.table_name", &construct),
         ("SELECT 1 OPERATOR(pg_catalog.+) 2", &construct),
         ("nonsense", &construct),
+        // To PostgreSQL, "end" is the name of the column here.
+        ("SELECT count(*) END FROM a", &construct),
+        ("SELECT 1 END; DELETE FROM a", &construct),
         ("SELECT * FROM a WHERE x > 'now'", &relative),
         ("SELECT * FROM a WHERE x > 'Yesterday 10:00'", &relative),
         ("SELECT * FROM a WHERE x = ANY('{today,tomorrow}')", &relative),

@@ -115,7 +115,10 @@ impl Companion {
             1 => answer(Some(503), Vec::new()),
             2 => answer(Some(200), input.piece().to_vec()),
             // Another's entry, which no companion should have taken for this one.
-            3 => answer(Some(200), self.entries.values().next().cloned().unwrap_or_default()),
+            3 => {
+                let other = self.entries.iter().find(|(other, _)| *other != key);
+                answer(Some(200), other.map_or(Vec::new(), |(_, envelope)| envelope.clone()))
+            }
             4 => {
                 let half = stored.map_or(0, |envelope| envelope.len() / 2);
                 answer(Some(200), stored.map_or(Vec::new(), |envelope| envelope[..half].to_vec()))
