@@ -152,6 +152,7 @@ fn only_complete_streams_of_rag_are_kept_with_their_sources() {
         (vec![said.clone(), ("done", json!({"cached": true}))], NotKept::Cached),
         (vec![said.clone(), ("done", json!({"complete": false}))], NotKept::Incomplete),
         (vec![said.clone(), ("done", json!({"finish_reason": "length"}))], NotKept::Incomplete),
+        (vec![said.clone(), ("done", json!({"found": false}))], NotKept::Incomplete),
         (vec![said.clone(), ("error", json!({"message": "x"})), done.clone()], NotKept::Error),
         (vec![("chunk", json!({"nothing": 1})), done.clone()], NotKept::Garbage),
         (vec![start.clone(), done.clone()], NotKept::Empty),
