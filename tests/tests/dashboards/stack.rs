@@ -157,7 +157,10 @@ fn prometheus(proxy: &Proxy, semantic: &FrontProxy) -> Prometheus {
         ("scrape_interval: 15s", "scrape_interval: 1s".to_owned()),
         ("evaluation_interval: 30s", "evaluation_interval: 1s".to_owned()),
         ("\"envoy:9901\"", format!("\"127.0.0.1:{envoy}\", \"127.0.0.1:{}\"", semantic.envoy.admin_port())),
-        ("companion:8900", format!("127.0.0.1:{companion}")),
+        (
+            "dns_sd_configs:\n      - { names: [companion], type: A, port: 8900, refresh_interval: 5s }",
+            format!("static_configs: [{{ targets: [\"127.0.0.1:{companion}\"] }}]"),
+        ),
     ];
     let pieces: Vec<(&str, &str)> = pieces.iter().map(|(old, new)| (*old, new.as_str())).collect();
     let configuration = render(&read("prometheus.yml"), &pieces).unwrap();
