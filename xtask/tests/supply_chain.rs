@@ -14,7 +14,14 @@ fn workspace() -> &'static Path {
 
 fn packages() -> Vec<Value> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"]);
+    cargo.args([
+        "metadata",
+        "--format-version",
+        "1",
+        "--locked",
+        "--filter-platform",
+        "x86_64-unknown-linux-gnu",
+    ]);
     let output = cargo.current_dir(workspace()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -64,7 +71,8 @@ fn only_build_scripts_that_have_been_read_are_the_projects_own() {
         let targets = package["targets"].as_array().unwrap();
         targets.iter().any(|target| target["kind"] == serde_json::json!(["custom-build"]))
     };
-    let own = packages().into_iter().filter(|package| package["source"].is_null() && has_build_script(package));
+    let own =
+        packages().into_iter().filter(|package| package["source"].is_null() && has_build_script(package));
     let names: Vec<String> = own.map(|package| package["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, OWN_BUILD_SCRIPTS);
 }
