@@ -17,7 +17,9 @@ fn exchange(profile: Profile) -> Exchange {
 fn recorded(profile: Profile, form: Form, body: &[u8]) -> Result<Answered, NotKept> {
     let exchange = exchange(profile);
     let mut recorder = Recorder::new(&exchange, form, MAX);
-    body.chunks(7).for_each(|piece| drop(recorder.take(&exchange, piece)));
+    for piece in body.chunks(7) {
+        recorder.take(&exchange, piece);
+    }
     recorder.finish(&exchange, false)
 }
 
