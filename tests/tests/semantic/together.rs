@@ -24,7 +24,7 @@ fn it_works_below_the_response_cache_and_above_compression() {
     let setup = Setup::new().route(ROUTE).edit(ROUTER, format!("{}{ROUTER}", filter()));
     let setup = options.env.iter().fold(setup, |setup, (name, value)| setup.companion_env(name, value));
     let proxy = setup.start(echo);
-    let long = format!("{ASKED} {}", "I have tried. ".repeat(40));
+    let long = format!("{ASKED} {}", "I have tried. ".repeat(200));
     let ask = |question: &str, stream: bool| {
         let request = Request::post_json(proxy.url("/v1/chat/completions"), &question_of(question, stream));
         proxy.ask(request.header("accept-encoding", "gzip"))
