@@ -42,6 +42,14 @@ pub const FILTERS: &[Filter] = &[
         route_schema: schema!("response-cache.route.json"),
     },
     Filter {
+        name: "semantic-cache",
+        is_upstream: false,
+        holds_headers: true,
+        labels: &["service", "route", "reason", "outcome", "le"],
+        schema: schema!("semantic-cache.json"),
+        route_schema: schema!("semantic-cache.route.json"),
+    },
+    Filter {
         name: "compression",
         is_upstream: true,
         holds_headers: true,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 /// A language that services speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// OpenAI's chat completions, which many servers speak.
@@ -17,6 +18,7 @@ pub enum Profile {
 
 /// JSON pointers (RFC 6901) in place of the profile's own; one that is empty stands for nowhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Pointers {
     /// The list of messages, of `openai-chat`.

@@ -33,7 +33,11 @@ fn check(data: &Value) -> Result<(), NotKept> {
         return Err(NotKept::Cached);
     }
     let is_false = |name: &str| data.get(name) == Some(&Value::Bool(false));
-    if is_false("complete") || is_false("answered") || says_something(data.get("truncated")) {
+    if is_false("complete")
+        || is_false("answered")
+        || is_false("found")
+        || says_something(data.get("truncated"))
+    {
         return Err(NotKept::Incomplete);
     }
     if says_something(data.get("refusal")) {

@@ -17,7 +17,9 @@ fn exchange(profile: Profile) -> Exchange {
 fn recorded(profile: Profile, form: Form, body: &[u8]) -> Result<Answered, NotKept> {
     let exchange = exchange(profile);
     let mut recorder = Recorder::new(&exchange, form, MAX);
-    body.chunks(7).for_each(|piece| drop(recorder.take(&exchange, piece)));
+    for piece in body.chunks(7) {
+        recorder.take(&exchange, piece);
+    }
     recorder.finish(&exchange, false)
 }
 
@@ -152,6 +154,7 @@ fn only_complete_streams_of_rag_are_kept_with_their_sources() {
         (vec![said.clone(), ("done", json!({"cached": true}))], NotKept::Cached),
         (vec![said.clone(), ("done", json!({"complete": false}))], NotKept::Incomplete),
         (vec![said.clone(), ("done", json!({"finish_reason": "length"}))], NotKept::Incomplete),
+        (vec![said.clone(), ("done", json!({"found": false}))], NotKept::Incomplete),
         (vec![said.clone(), ("error", json!({"message": "x"})), done.clone()], NotKept::Error),
         (vec![("chunk", json!({"nothing": 1})), done.clone()], NotKept::Garbage),
         (vec![start.clone(), done.clone()], NotKept::Empty),
@@ -309,6 +312,7 @@ fn events_are_read_as_the_standard_says() {
         ("data: a\n\n", vec![("message", "a", "")]),
         ("\u{feff}data: a\n\n", vec![("message", "a", "")]),
         ("data:a\r\rdata:  b\r\n\r\n", vec![("message", "a", ""), ("message", " b", "")]),
+        ("data: a\r\ndata: b\r\n\r\n", vec![("message", "a\nb", "")]),
         ("data: a\ndata\ndata: b\n\n", vec![("message", "a\n\nb", "")]),
         ("data\n\n", vec![("message", "", "")]),
         ("event: x\n\ndata: a\n\n", vec![("message", "a", "")]),
@@ -324,6 +328,12 @@ fn events_are_read_as_the_standard_says() {
         let read: Vec<(&str, &str, &str)> =
             read.iter().map(|event| (event.name.as_str(), event.data.as_str(), event.id.as_str())).collect();
         assert_eq!(read, expected, "{stream:?}");
+        // However it is cut.
+        let (mut parser, mut in_bytes) = (Parser::new(1 << 20), Vec::new());
+        for byte in stream.as_bytes() {
+            parser.feed(std::slice::from_ref(byte), |event| in_bytes.push(event)).unwrap();
+        }
+        assert_eq!(in_bytes, events(stream), "{stream:?} byte by byte");
     }
     assert!(Parser::new(8).feed(b"data: 123", |_| {}).is_err(), "a line");
     assert!(Parser::new(10).feed(b"data: 1234\ndata: 5678\ndata: 9\n", |_| {}).is_err(), "an event");

@@ -9,12 +9,18 @@ use slipstream_host::{Callout, CalloutError, CalloutResponse, HostError, Token};
 
 const LOOKUP_PATH: &str = "/v1/semantic/lookup";
 const ENTRIES_PATH: &str = "/v1/semantic/entries";
+/// How many times its bytes an answer may take in a lookup's answer: as text and as body, which is JSON within JSON within
+/// JSON, each quote and backslash escaped anew.
+const WRITTEN_OUT: u64 = 6;
+/// Bytes of what is found beside the answer.
+const REST_BYTES: u64 = 128 << 10;
 
 /// The companion, as one worker sees it.
 pub struct Companion {
     config: config::Companion,
     /// The value of Authorization, if there is a token.
     authorization: Option<String>,
+    max_found_bytes: u64,
     breaker: Breaker,
 }
 
@@ -107,10 +113,11 @@ struct Entry<'a> {
 
 impl Companion {
     /// The companion that the configuration names.
-    pub fn new(config: config::Companion) -> Companion {
+    pub fn new(config: config::Companion, max_answer_bytes: u64) -> Companion {
         let breaker = Breaker::new(config.breaker_failures, config.breaker_open_ms);
         let authorization = (!config.token.is_empty()).then(|| format!("Bearer {}", config.token));
-        Companion { config, authorization, breaker }
+        let max_found_bytes = max_answer_bytes.saturating_mul(WRITTEN_OUT) + REST_BYTES;
+        Companion { config, authorization, max_found_bytes, breaker }
     }
 
     /// Asks what a question is answered. None while the breaker is open.
@@ -143,7 +150,7 @@ impl Companion {
             response.status().map(|status| (status, response)).map_err(|_| CalloutError::NoAnswer)
         });
         let found = match &status {
-            Ok((Some(200), response)) => {
+            Ok((Some(200), response)) if response.body_size() as u64 <= self.max_found_bytes => {
                 response.body().ok().and_then(|body| serde_json::from_slice(&body).ok())
             }
             _ => None,

@@ -5,6 +5,7 @@ use slipstream_host::{ConfigError, check_field_names, load_config};
 
 /// The plugin's configuration.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The label `service` of the metrics; without it the name of the route's cluster.
@@ -13,18 +14,23 @@ pub struct Config {
     pub companion: Companion,
     /// Bytes that the body of a request may have to be looked at.
     #[serde(default = "default_max_request_bytes")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 16777216)))]
     pub max_request_bytes: u64,
     /// How deep its arrays and objects may be nested.
     #[serde(default = "default_max_depth")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 120)))]
     pub max_depth: usize,
     /// Bytes that a question may have: of what is longer than its model's 256 tokens, the embedder sees the beginning only.
     #[serde(default = "default_max_question_bytes")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 16777216)))]
     pub max_question_bytes: usize,
     /// Bytes that an answer may have to be kept: its body, or the text that its events come to.
     #[serde(default = "default_max_answer_bytes")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 16777216)))]
     pub max_answer_bytes: u64,
     /// Bytes that the answers under way may take in each worker; more are not recorded.
     #[serde(default = "default_max_recording_bytes")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 2147483648u32)))]
     pub max_recording_bytes: u64,
     /// Request fields that carry credentials: answers are not shared between different ones, unless a route says so.
     #[serde(default = "default_credential_headers")]
@@ -34,11 +40,13 @@ pub struct Config {
     pub skip_header: String,
     /// Label sets that each metric has at most; what exceeds them is counted as `other`.
     #[serde(default = "default_max_label_sets")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 100000)))]
     pub max_label_sets: usize,
 }
 
 /// How to reach the companion.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Companion {
     /// Name of its cluster in Envoy's configuration.
@@ -48,15 +56,19 @@ pub struct Companion {
     pub token: String,
     /// Milliseconds that a request waits for a lookup before it goes to the service.
     #[serde(default = "default_lookup_timeout_ms")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 60000)))]
     pub lookup_timeout_ms: u32,
     /// Milliseconds that storing an answer may take; nobody waits for it.
     #[serde(default = "default_store_timeout_ms")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 60000)))]
     pub store_timeout_ms: u32,
     /// Failures in a row after which the companion is left alone for a while.
     #[serde(default = "default_breaker_failures")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 1000000)))]
     pub breaker_failures: u32,
     /// Milliseconds that it is left alone before one request probes it.
     #[serde(default = "default_breaker_open_ms")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 3600000)))]
     pub breaker_open_ms: u64,
 }
 
@@ -155,6 +167,14 @@ fn within(path: &str, value: u64, least: u64, most: u64) -> Result<(), ConfigErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_schema_is_the_codes() {
+        testbed::assert_generated(
+            "envoy/schemas/semantic-cache.json",
+            &format!("{:#}\n", schemars::schema_for!(Config).to_value()),
+        );
+    }
 
     #[test]
     fn what_is_not_given_has_its_default() {

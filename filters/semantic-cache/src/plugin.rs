@@ -34,7 +34,7 @@ impl Plugin for SemanticCache {
         let config = Config::load(configuration)?;
         Ok(SemanticCache {
             routes: Routes::read_by("slipstream.semantic-cache", RoutePolicy::load),
-            companion: RefCell::new(Companion::new(config.companion.clone())),
+            companion: RefCell::new(Companion::new(config.companion.clone(), config.max_answer_bytes)),
             measures: RefCell::new(Measures::new(config.max_label_sets)),
             recording_bytes: Cell::new(0),
             config,

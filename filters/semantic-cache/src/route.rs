@@ -6,6 +6,7 @@ use slipstream_host::{ConfigError, check_field_names, load_config};
 
 /// Settings in a route's `metadata.filter_metadata["slipstream.semantic-cache"]`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct Settings {
     /// Whether the route uses the cache. True unless set; but a route without a profile does not.
@@ -103,6 +104,14 @@ impl RoutePolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_schema_is_the_codes() {
+        testbed::assert_generated(
+            "envoy/schemas/semantic-cache.route.json",
+            &format!("{:#}\n", schemars::schema_for!(Settings).to_value()),
+        );
+    }
 
     #[test]
     fn a_route_takes_part_by_a_profile() {

@@ -114,6 +114,7 @@ fn a_hit_is_answered_here() {
 #[test]
 fn what_the_companion_says_amiss_is_a_miss() {
     let damaged = found("hit", &json!("Hello."), &json!("{"));
+    let huge = found("hit", &json!("x".repeat(200_000)), &json!("{}"));
     let bodiless = found("hit", &Value::Null, &json!("{}"));
     for (status, body, said) in [
         (None, &b""[..], "fwd=miss; detail=companion"),
@@ -121,6 +122,7 @@ fn what_the_companion_says_amiss_is_a_miss() {
         (Some(429), b"{}", "fwd=miss; detail=companion"),
         (Some(200), b"{}", "fwd=miss; detail=companion"),
         (Some(200), b"\xff", "fwd=miss; detail=companion"),
+        (Some(200), &huge, "fwd=miss; detail=companion"),
         (Some(200), &damaged, "fwd=miss; detail=\"0.97\""),
         (Some(200), &bodiless, "fwd=miss; detail=\"0.97\""),
     ] {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::wait_for;
+use e2e::{Connection, wait_for};
 use testbed::chat::{self, End};
 use testbed::{Answer, Request};
 
@@ -157,6 +157,41 @@ fn a_companion_that_is_stuck_is_waited_for_no_longer_than_the_time_out() {
     assert_eq!(status(&answer), "fwd=miss; detail=companion");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     stack.wait_for_metric("slipstream_semantic_filter_lookups_total", &[("outcome", "failed")], 1.0);
+}
+
+#[test]
+fn a_companion_without_a_semantic_cache_costs_nobody_an_answer() {
+    let setup = Setup { companion: &[("SEMANTIC_CACHE_ENABLED", "false")], ..Setup::default() };
+    let stack = Stack::start(&setup, echo);
+    let answer = miss(stack.ask(ASKED));
+    assert_eq!(text(&answer), format!("To your question: {ASKED}"));
+    assert_eq!(status(&answer), "fwd=miss; detail=companion");
+}
+
+#[test]
+fn an_answer_whose_client_leaves_is_not_kept() {
+    let stack = Stack::start(&Setup::default(), |question| {
+        let pause = if question.header("x-slow").is_some() { 100 } else { 0 };
+        chat::answer(question, &"word ".repeat(300), End::Whole, Duration::from_millis(pause))
+    });
+    let body = question_of(ASKED, true).to_string();
+    let mut leaving = Connection::open(stack.front.port());
+    leaving.send(
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nx-slow: 1\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            stack.authority(),
+            body.len()
+        )
+        .as_bytes(),
+    );
+    leaving.read_until(b"word", 2);
+    drop(leaving);
+    let labels = [("route", "chat"), ("reason", "aborted")];
+    stack.wait_for_metric("slipstream_semantic_not_stored_total", &labels, 1.0);
+    miss(stack.ask_for_events(ASKED));
+    stack.wait_until_stored(1.0);
+    stack.wait_for_metric("slipstream_semantic_recording_bytes", &[], 0.0);
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod reuse;
 mod separation;
 mod settings;
 mod stack;
+mod together;

@@ -70,7 +70,7 @@ fn the_client_may_want_the_services_own_answer() {
 #[test]
 fn a_would_be_hit_that_is_drawn_goes_to_the_service_and_is_compared() {
     // Twice this share is drawn: as good as all. What is always asked about, says nothing of what is served.
-    let share = [("SLIPSTREAM_SEMANTIC__SHADOW_SHARE", "0.4999999")];
+    let share = [("SLIPSTREAM_SEMANTIC__SHADOW_SHARE", "0.499999")];
     let setup = Setup { companion: &share, ..Setup::default() };
     let stack = Stack::start(&setup, echo);
     miss(stack.ask(ASKED));

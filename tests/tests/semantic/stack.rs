@@ -35,7 +35,7 @@ pub struct Setup<'a> {
 }
 
 /// What the companion needs for its semantic cache, without chance.
-fn companion_options(more: &[(&str, &str)]) -> CompanionOptions {
+pub fn companion_options(more: &[(&str, &str)]) -> CompanionOptions {
     let model = Tool::MiniLm.path().unwrap();
     let own = [
         ("SLIPSTREAM_EMBEDDINGS__ENABLED", "true"),

@@ -29,7 +29,7 @@ pub(in crate::cli) struct Init {
     /// Where Envoy's admin interface is to listen.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9901")]
     admin: Address,
-    /// The filters to load [default: all].
+    /// The filters to load [default: all but semantic-cache, which needs a companion with embeddings].
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     filters: Vec<String>,
     /// The folder with the filters' .wasm files, as Envoy finds it.
@@ -98,10 +98,10 @@ impl Init {
         };
         let filters = match (self.filters.is_empty(), asks) {
             (false, _) => self.filters,
-            (true, false) => all_filters(),
+            (true, false) => usual_filters(),
             (true, true) => {
-                let all = all_filters().join(",");
-                ask::<String>("Which filters?", Some(all))?
+                let usual = usual_filters().join(",");
+                ask::<String>("Which filters?", Some(usual))?
                     .split(',')
                     .map(|name| name.trim().to_owned())
                     .collect()
@@ -142,6 +142,7 @@ impl Init {
     }
 }
 
-fn all_filters() -> Vec<String> {
-    FILTERS.iter().map(|filter| filter.name.to_owned()).collect()
+fn usual_filters() -> Vec<String> {
+    let usual = FILTERS.iter().filter(|filter| filter.name != "semantic-cache");
+    usual.map(|filter| filter.name.to_owned()).collect()
 }

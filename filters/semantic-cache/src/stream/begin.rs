@@ -6,7 +6,7 @@ use crate::route::RoutePolicy;
 use crate::status::Status;
 use http_semantics::cache_control::CacheControl;
 use http_semantics::{Fields, media_type};
-use semantic_exchange::{Profile, Tenant, ask};
+use semantic_exchange::{Asked, Profile, Scope, Tenant, Unusable, ask};
 use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, now_ns};
 use std::rc::Rc;
 
@@ -67,24 +67,21 @@ impl SemanticStream {
             self.state = State::Reading(Box::new(request));
             return Action::Pause;
         }
-        match self.question(request, size) {
-            Ok(question) => self.look_up(question),
-            Err((request, reason)) => self.bypass(&request.route, reason),
+        match self.understand(&request, size) {
+            Ok((asked, scope)) => self.look_up(Question { request, asked, scope }),
+            Err(reason) => self.bypass(&request.route, reason),
         }
     }
 
-    fn question(&self, request: Request, size: usize) -> Result<Question, (Request, &'static str)> {
+    fn understand(&self, request: &Request, size: usize) -> Result<(Asked, Scope), &'static str> {
         let config = &self.plugin.config;
-        let Some(Some(policy)) = &request.route.settings else { return Err((request, "settings")) };
-        let Ok(body) = Body::Request.read(size) else { return Err((request, "host")) };
+        let policy = request.route.settings.as_ref().and_then(Option::as_ref).ok_or("settings")?;
+        let body = Body::Request.read(size).map_err(|_| "host")?;
         let by_path = policy.exchange.profile == Profile::RagQuery && asks_for_events(&request.headers);
-        match ask(&policy.exchange, &body, config.max_depth, config.max_question_bytes, by_path) {
-            Ok(asked) => {
-                let scope = asked.scope(&self.tenant(&request, policy), policy.share_streams);
-                Ok(Question { request, asked, scope })
-            }
-            Err(unusable) => Err((request, unusable.as_str())),
-        }
+        let asked = ask(&policy.exchange, &body, config.max_depth, config.max_question_bytes, by_path);
+        let asked = asked.map_err(Unusable::as_str)?;
+        let scope = asked.scope(&self.tenant(request, policy), policy.share_streams);
+        Ok((asked, scope))
     }
 
     fn tenant<'a>(&'a self, request: &'a Request, policy: &'a RoutePolicy) -> Tenant<'a> {
