@@ -3,15 +3,17 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::database::Database;
 use e2e::{Proxy, Setup, route, wait_for};
 use testbed::{Answer, Client, Prometheus, Question, Request, Response, render, workspace_root};
 
 /// What stands in the trace that some of the traffic belongs to.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Envoy, companion, service and Prometheus.
+/// Envoy, companion, service, an API on a database, and Prometheus.
 pub struct Stack {
     pub proxy: Proxy,
+    pub database: Database,
     pub prometheus: Prometheus,
 }
 
@@ -49,12 +51,15 @@ impl Stack {
             .route(route("private", "{ prefix: /private/ }", "{ enabled: true }"))
             .route(decompressing);
         let proxy = setup.start(service);
-        let prometheus = prometheus(&proxy);
-        Stack { proxy, prometheus }
+        let database = Database::start();
+        database.wait_until_followed();
+        let prometheus = prometheus(&proxy, &database);
+        Stack { proxy, database, prometheus }
     }
 
     /// Sets every metric going at least once.
     pub fn exercise(&self) {
+        self.database.exercise();
         let proxy = &self.proxy;
         for coding in ["gzip", "br", "zstd"] {
             for _ in 0..3 {
@@ -96,7 +101,7 @@ impl Stack {
 }
 
 /// The shipped configuration, for this stack's ports and scraping each second.
-fn prometheus(proxy: &Proxy) -> Prometheus {
+fn prometheus(proxy: &Proxy, database: &Database) -> Prometheus {
     let folder = workspace_root().join("compose/prometheus");
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let (envoy, companion) = (proxy.front.envoy.admin_port(), proxy.companion.port());
@@ -104,7 +109,8 @@ fn prometheus(proxy: &Proxy) -> Prometheus {
         ("scrape_interval: 15s", "scrape_interval: 1s".to_owned()),
         ("evaluation_interval: 30s", "evaluation_interval: 1s".to_owned()),
         ("envoy:9901", format!("127.0.0.1:{envoy}")),
-        ("companion:8900", format!("127.0.0.1:{companion}")),
+        ("companion:8900", format!("127.0.0.1:{companion}\", \"127.0.0.1:{}", database.companion.port())),
+        ("workspace-api:8080", format!("127.0.0.1:{}", database.demo.port())),
     ];
     let pieces: Vec<(&str, &str)> = pieces.iter().map(|(old, new)| (*old, new.as_str())).collect();
     let configuration = render(&read("prometheus.yml"), &pieces).unwrap();
