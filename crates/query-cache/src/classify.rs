@@ -37,20 +37,19 @@ impl Inner {
                 Ticket::Lead(lead) => {
                     // Another may have landed while this one boarded.
                     let class = match self.known_class(wanted) {
-                        Some(class) => Some(class),
-                        None => self.classify_anywhere(identity, ask).await?,
+                        Some(class) => Ok(Some(class)),
+                        None => self.classify_anywhere(identity, ask).await,
                     };
-                    if let Some(class) = &class {
-                        lead.land(Arc::clone(class));
-                    }
-                    return Ok(class);
+                    // What fails here, each of the others has the database tell them.
+                    lead.land(class.as_ref().ok().cloned().flatten());
+                    return class;
                 }
                 Ticket::Wait(mut waiting) => {
                     let landed = waiting.wait_for(Option::is_some).await.map(|landed| landed.clone());
                     match landed.ok().flatten() {
-                        Some(class) if self.is_current(&class) => return Ok(Some(class)),
-                        // It changed meanwhile: whether it is cached is found out when it is asked next.
-                        Some(_) => return Ok(None),
+                        // What changed meanwhile is found out when it is asked next.
+                        Some(class) => return Ok(class.filter(|class| self.is_current(class))),
+                        // Who led went away.
                         None => {}
                     }
                 }

@@ -36,7 +36,8 @@ pub(crate) struct Inner {
     /// The database, as the companion names it.
     pub(crate) database: RwLock<Option<Arc<str>>>,
     pub(crate) classes: Cache<ClassKey, Arc<Class>, ClassWeight>,
-    pub(crate) classifying: Flights<ClassKey, Arc<Class>>,
+    /// What was found out of each statement, if it could be.
+    pub(crate) classifying: Flights<ClassKey, Option<Arc<Class>>>,
     pub(crate) results: Cache<Key, Arc<Entry>, EntryWeight>,
     /// What each fetch came to: something to share, or nothing.
     pub(crate) fetching: Flights<Key, Option<Arc<Entry>>>,
