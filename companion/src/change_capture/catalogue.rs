@@ -131,9 +131,14 @@ impl Catalogue<'_> {
     }
 }
 
-/// What the server says is wrong.
+/// What the server, or the connection to it, says is wrong.
 pub(super) fn reason(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(error), _) => error.message().to_owned(),
+        // The library's own text does not have the cause.
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
+    }
 }
 
 const LIST: &str = "
