@@ -330,7 +330,7 @@ async fn rows_that_change_purge_the_responses_built_from_them() {
         // What the beginning, or the last turn, purges may still be under way.
         within(PATIENCE, "it can be stored", async || {
             let (position, _) = companion.lookup(&key).await;
-            let stored = companion.put(&key, "60000", common::entry(&key, position, &[tag]).encode()).await;
+            let stored = companion.put(&key, "600000", common::entry(&key, position, &[tag]).encode()).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
             stored.status() == 204 && companion.has(&key).await
         })
@@ -354,7 +354,8 @@ async fn what_was_stored_just_after_a_purge_is_purged_too() {
     let store = async || {
         within(PATIENCE, "it can be stored", async || {
             let (position, _) = companion.lookup(key).await;
-            let stored = companion.put(key, "60000", common::entry(key, position, &["items"]).encode()).await;
+            let stored =
+                companion.put(key, "600000", common::entry(key, position, &["items"]).encode()).await;
             stored.status() == 204 && companion.has(key).await
         })
         .await;
