@@ -4,14 +4,19 @@
 //! One session follows from a temporary replication slot: it goes with the connection, so nothing keeps write-ahead log for
 //! a companion that is not there. What a new session cannot know (what was written in between) a new epoch makes void.
 
+mod address;
 mod assembler;
 mod catalogue;
 mod database;
+mod ended;
 mod metrics;
 mod pgoutput;
 mod publisher;
+mod relay;
 mod session;
+mod start;
 mod status;
+mod tables;
 mod tags;
 
 use std::sync::Arc;
@@ -33,8 +38,8 @@ const RETRY: Duration = Duration::from_millis(500);
 const WAITING: usize = 64;
 
 /// Whether this is the URL of a database that can be followed; else why not, without showing it.
-pub(crate) fn address(url: &str) -> Result<(), String> {
-    database::Address::parse(url).map(drop)
+pub(crate) fn address(url: &str, ca_file: &str) -> Result<(), String> {
+    address::Address::parse(url, ca_file).map(drop)
 }
 
 /// A wish to invalidate what was read from these tables.
@@ -71,7 +76,7 @@ impl ChangeCapture {
             status: Arc::new(CaptureStatus::default()),
             epoch: AtomicU64::new(0),
             metrics,
-            purger: TagPurger::default(),
+            purger: TagPurger::new(Duration::from_millis(settings.purge_again_ms)),
             settings,
             wishes,
             inbox: Mutex::new(inbox),

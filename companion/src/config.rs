@@ -232,6 +232,8 @@ pub struct ChangeCapture {
     pub enabled: bool,
     /// The database's own URL, not a pooler's, as a user who may replicate.
     pub url: Secret,
+    /// Who may have signed the server's certificate (PEM); empty: whom the system trusts.
+    pub tls_ca_file: String,
     /// The publication to follow, which is made if need be.
     #[serde(deserialize_with = "fields::database_name")]
     pub publication: String,
@@ -242,6 +244,9 @@ pub struct ChangeCapture {
     pub tables: Vec<String>,
     /// Tables, and the tags of the responses that are built from their rows: `TABLE=TAG`.
     pub tags: Vec<String>,
+    /// How long after a purge by a changed row it is purged once more, in milliseconds; 0: never.
+    #[serde(deserialize_with = "fields::bounded::<0, 60_000, u64, _>")]
+    pub purge_again_ms: u64,
     /// How often it is made sure that all that was committed is known, in milliseconds.
     #[serde(deserialize_with = "fields::bounded::<1, 1_000, u64, _>")]
     pub heartbeat_ms: u64,
@@ -392,10 +397,12 @@ impl Default for ChangeCapture {
         Self {
             enabled: false,
             url: Secret::default(),
+            tls_ca_file: String::new(),
             publication: "slipstream".to_owned(),
             slot: "slipstream".to_owned(),
             tables: Vec::new(),
             tags: Vec::new(),
+            purge_again_ms: 500,
             heartbeat_ms: 20,
             definitions_poll_ms: 1_000,
             max_lag_ms: 30_000,

@@ -313,7 +313,11 @@ async fn tables_are_invalidated_by_name() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_change_purge_the_responses_built_from_them() {
     let tags = vec!["public.a=items".to_owned(), "parts=days".to_owned()];
-    let followed = Followed::start(SCHEMA, |config| config.change_capture.tags = tags).await;
+    let followed = Followed::start(SCHEMA, |config| {
+        config.change_capture.tags = tags;
+        config.change_capture.purge_again_ms = 0;
+    })
+    .await;
     let companion = &followed.companion;
     for (key, tag, sql) in [
         ("GET shop/items", "items", "INSERT INTO a VALUES (1, 1)"),
@@ -326,7 +330,7 @@ async fn rows_that_change_purge_the_responses_built_from_them() {
         // What the beginning, or the last turn, purges may still be under way.
         within(PATIENCE, "it can be stored", async || {
             let (position, _) = companion.lookup(&key).await;
-            let stored = companion.put(&key, "60000", common::entry(&key, position, &[tag]).encode()).await;
+            let stored = companion.put(&key, "600000", common::entry(&key, position, &[tag]).encode()).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
             stored.status() == 204 && companion.has(&key).await
         })
@@ -336,6 +340,34 @@ async fn rows_that_change_purge_the_responses_built_from_them() {
         within(PATIENCE, sql, async || !companion.has(&key).await).await;
         assert!(companion.has(other).await);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_stored_just_after_a_purge_is_purged_too() {
+    let followed = Followed::start(SCHEMA, |config| {
+        config.change_capture.tags = vec!["public.a=items".to_owned()];
+        // Long enough to store something meanwhile on a busy machine.
+        config.change_capture.purge_again_ms = 3_000;
+    })
+    .await;
+    let (companion, key) = (&followed.companion, "GET shop/items#identity:r");
+    let store = async || {
+        within(PATIENCE, "it can be stored", async || {
+            let (position, _) = companion.lookup(key).await;
+            let stored =
+                companion.put(key, "600000", common::entry(key, position, &["items"]).encode()).await;
+            stored.status() == 204 && companion.has(key).await
+        })
+        .await;
+    };
+    // Past the purges that the beginning brings.
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    store().await;
+    followed.postgres.sql("INSERT INTO a VALUES (1, 1)").unwrap();
+    within(PATIENCE, "the purge", async || !companion.has(key).await).await;
+    // Built from the old rows, by a service that had not heard of the change.
+    store().await;
+    within(PATIENCE, "the purge once more", async || !companion.has(key).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

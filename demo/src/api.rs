@@ -7,6 +7,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
 use serde_json::json;
 use tokio_postgres::types::Type;
 
@@ -63,6 +64,7 @@ pub fn router(items: Database, signals: Database, only: Option<Api>) -> Router {
     let watched = if only == Some(Api::TpCapital) { signals.clone() } else { items.clone() };
     router
         .route("/health", get(async move || health(&watched).await))
+        .route("/metrics", get(metrics))
         .fallback(async |uri: Uri| Error::NotFound(format!("there is nothing at {}", uri.path())))
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .with_state(Databases { items: Items(items), signals: signals::Signals(signals) })
@@ -85,8 +87,8 @@ async fn read_item(
     let missing = || Error::NotFound(format!("there is no item {id:?}"));
     let number: i64 = id.parse().map_err(|_| missing())?;
     let sql = format!("SELECT {COLUMNS} FROM workspace.workspace_items WHERE id = $1");
-    let rows = database.query(&sql, &[(&number, Type::INT8)]).await?;
-    Ok(Json(Item::try_from(rows.first().ok_or_else(missing)?)?))
+    let rows = database.read("item", &sql, &[(&number, Type::INT8)]).await?;
+    Ok(Json(Item::try_from(&rows.first().ok_or_else(missing)?)?))
 }
 
 async fn create_item(State(Items(database)): State<Items>, body: Bytes) -> Result<Response, Error> {
@@ -102,4 +104,12 @@ async fn stats(State(Items(database)): State<Items>) -> Result<Json<Stats>, Erro
 async fn health(database: &Database) -> Result<Json<serde_json::Value>, Error> {
     database.query_one("SELECT 1", &[]).await?;
     Ok(Json(json!({ "status": "ok" })))
+}
+
+/// What the query cache counts, in Prometheus' text format; nothing where it is off.
+async fn metrics(State(Items(database)): State<Items>) -> Result<Response, Error> {
+    let families = database.metrics().map(Registry::gather).unwrap_or_default();
+    let text = TextEncoder::new().encode_to_string(&families);
+    let text = text.map_err(|error| Error::Unavailable(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response())
 }

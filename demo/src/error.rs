@@ -36,6 +36,11 @@ impl Error {
         Error::Malformed { field: field.to_owned(), message: message.into() }
     }
 
+    /// 503: something that always has a row had none.
+    pub fn no_row() -> Error {
+        Error::Unavailable("a query that always has a row had none".to_owned())
+    }
+
     /// 422 for this field of the body.
     pub fn invalid(field: &str, message: impl Into<String>) -> Error {
         Error::Invalid { field: field.to_owned(), message: message.into() }
@@ -47,6 +52,15 @@ impl From<tokio_postgres::Error> for Error {
         // The cause is in the source: tokio-postgres itself only says "db error".
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         Error::Unavailable(format!("{error}: {cause}"))
+    }
+}
+
+impl From<query_cache::Error> for Error {
+    fn from(error: query_cache::Error) -> Error {
+        match error {
+            query_cache::Error::Database(error) => error.into(),
+            other => Error::Unavailable(other.to_string()),
+        }
     }
 }
 

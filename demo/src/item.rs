@@ -1,7 +1,7 @@
 //! An item of the workspace.
 
+use query_cache::{Error, Row};
 use serde::Serialize;
-use tokio_postgres::Row;
 
 /// What `category` may be.
 pub const CATEGORIES: [&str; 8] =
@@ -39,9 +39,9 @@ impl Item {
 }
 
 impl TryFrom<&Row> for Item {
-    type Error = tokio_postgres::Error;
+    type Error = Error;
 
-    fn try_from(row: &Row) -> Result<Item, tokio_postgres::Error> {
+    fn try_from(row: &Row) -> Result<Item, Error> {
         Ok(Item {
             id: row.try_get("id")?,
             title: row.try_get("title")?,

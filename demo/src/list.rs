@@ -102,7 +102,8 @@ impl Query {
             Some(_) => None,
             None => {
                 let count = format!("SELECT count(*) FROM workspace.workspace_items {conditions}");
-                Some(database.query_one(&count, &parameters).await?.try_get(0)?)
+                let rows = database.read("number of items", &count, &parameters).await?;
+                Some(rows.first().ok_or_else(Error::no_row)?.try_get(0)?)
             }
         };
         let offset = if self.after.is_some() { 0 } else { (self.page - 1) * self.page_size };
@@ -114,10 +115,11 @@ impl Query {
             parameters.len() + 2
         );
         parameters.extend([(&self.page_size as _, Type::INT8), (&offset as _, Type::INT8)]);
-        let rows = database.query(&page, &parameters).await?;
-        let items = rows.iter().map(Item::try_from).collect::<Result<Vec<_>, _>>()?;
+        let rows = database.read("page of items", &page, &parameters).await?;
+        let items = rows.iter().map(|row| Item::try_from(&row)).collect::<Result<Vec<_>, _>>()?;
         let is_full = i64::try_from(items.len()).is_ok_and(|count| count == self.page_size);
-        let next = match rows.last().filter(|_| is_full) {
+        let last = rows.get(rows.len().saturating_sub(1));
+        let next = match last.filter(|_| is_full) {
             Some(last) => {
                 Some(Cursor { micros: last.try_get("micros")?, id: last.try_get("id")? }.to_string())
             }

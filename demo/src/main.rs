@@ -86,6 +86,10 @@ struct Settings {
     /// Name no statements: right through a pooler that hands each transaction another session
     #[arg(long, env = "DEMO_UNNAMED_STATEMENTS")]
     unnamed_statements: bool,
+    /// Answer repeated reads of items from memory. A companion has to follow the changes of the database, and publish them to the Redis that
+    /// REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_PASSWORD name; while it does not, everything is read from the database
+    #[arg(long, env = "QUERY_CACHE_ENABLED", value_parser = clap::builder::FalseyValueParser::new())]
+    query_cache: bool,
     /// Make no indexes beside the primary keys, to see what they bring
     #[arg(long)]
     without_indexes: bool,
@@ -129,7 +133,15 @@ async fn serve(settings: Settings) -> Result<()> {
     let connect = |url: &str| Database::new(url, &way, &tls, settings.pool_size.into(), names_statements);
     let items_url = &settings.database_url;
     let signals_url = settings.signals_url.as_ref().unwrap_or(items_url);
-    let (items, signals) = (connect(items_url)?, connect(signals_url)?);
+    let (mut items, signals) = (connect(items_url)?, connect(signals_url)?);
+    if settings.query_cache {
+        let options = query_cache::Options {
+            enabled: true,
+            pooled: !names_statements,
+            ..query_cache::Options::from_env()
+        };
+        items = items.cached(options);
+    }
     let direct = settings.direct_url.as_ref().unwrap_or(items_url);
     let signals_direct = match (&settings.signals_direct_url, &settings.signals_url) {
         (Some(url), _) | (None, Some(url)) => url,

@@ -74,8 +74,8 @@ impl NewItem {
              VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {COLUMNS}"
         );
         let metadata = Value::Object(self.metadata);
-        let row = database
-            .query_one(
+        let rows = database
+            .write(
                 &sql,
                 &[
                     (&self.title, Type::TEXT),
@@ -88,7 +88,7 @@ impl NewItem {
                 ],
             )
             .await?;
-        Ok(Item::try_from(&row)?)
+        Ok(Item::try_from(&rows.first().ok_or_else(Error::no_row)?)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `GET /api/stats`: counts and averages by category and by status.
 
+use query_cache::Row;
 use serde::Serialize;
-use tokio_postgres::Row;
 
 use crate::database::Database;
 use crate::error::Error;
@@ -26,15 +26,15 @@ impl Stats {
     /// Asks the database.
     pub async fn read(database: &Database) -> Result<Stats, Error> {
         let mut groups = Vec::new();
-        for column in ["category", "status"] {
+        for (column, query) in [("category", "items by category"), ("status", "items by status")] {
             let sql = format!(
                 "SELECT {column} AS name, count(*) AS count, \
                  round(avg(cardinality(tags)), 3)::float8 AS average_tags, \
                  round(avg(length(description)), 3)::float8 AS average_description_length \
                  FROM workspace.workspace_items GROUP BY {column} ORDER BY {column}"
             );
-            let rows = database.query(&sql, &[]).await?;
-            groups.push(rows.iter().map(Group::try_from).collect::<Result<Vec<_>, _>>()?);
+            let rows = database.read(query, &sql, &[]).await?;
+            groups.push(rows.iter().map(|row| Group::try_from(&row)).collect::<Result<Vec<_>, _>>()?);
         }
         let by_status = groups.pop().unwrap_or_default();
         let by_category = groups.pop().unwrap_or_default();
@@ -44,9 +44,9 @@ impl Stats {
 }
 
 impl TryFrom<&Row> for Group {
-    type Error = tokio_postgres::Error;
+    type Error = query_cache::Error;
 
-    fn try_from(row: &Row) -> Result<Group, tokio_postgres::Error> {
+    fn try_from(row: &Row) -> Result<Group, query_cache::Error> {
         Ok(Group {
             name: row.try_get("name")?,
             count: row.try_get("count")?,

@@ -78,6 +78,24 @@ fn through_pgbouncer_every_answer_is_the_same() {
     });
 }
 
+/// An API with a query cache that nobody feeds answers as one without.
+#[test]
+fn without_a_companion_every_read_is_the_databases() {
+    let env = [("QUERY_CACHE_ENABLED", "true"), ("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", "1")];
+    let binary = env!("CARGO_BIN_EXE_slipstream-demo");
+    let demo = Demo::start_binary_with(binary.as_ref(), &READ_ONLY.postgres.url(), ITEMS, &env).unwrap();
+    let client = Client::new();
+    for path in
+        ["/api/items?page=3", "/api/items?q=payment&status=new", "/api/items/7", "/api/items/0", "/api/stats"]
+    {
+        let own = client.get(demo.url(path));
+        let expected = client.get(READ_ONLY.demo.url(path));
+        assert_eq!((own.status, own.json()), (expected.status, expected.json()), "{path}");
+    }
+    assert!(client.get(demo.url("/metrics")).text().contains("slipstream_query_cache_bypasses_total"));
+    assert_eq!(client.get(READ_ONLY.demo.url("/metrics")).text(), "");
+}
+
 #[test]
 fn filters_and_search_select_and_combine() {
     let all: i64 = get("/api/items?category=data")["total"].as_i64().unwrap();

@@ -18,6 +18,11 @@ pub struct Certificates {
 impl Certificates {
     /// New ones, which nobody else has signed.
     pub fn new() -> Result<Certificates> {
+        Certificates::in_the_name_of(&["localhost", "127.0.0.1"])
+    }
+
+    /// The same, with the certificate in these names.
+    pub fn in_the_name_of(names: &[&str]) -> Result<Certificates> {
         let dir = temp_dir("certificates")?;
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -25,7 +30,7 @@ impl Certificates {
         params.distinguished_name.push(DnType::CommonName, dir.path().display().to_string());
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
-        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
         let certificates = Certificates { dir };
         fs::write(certificates.ca(), authority.pem())?;

@@ -22,9 +22,9 @@ impl Demo {
         Demo::start_binary(&artifacts::demo()?, database_url, items)
     }
 
-    /// Like `start`, with queries through the PgBouncer at this port.
-    pub fn start_pooled(database_url: &str, pgbouncer_port: u16, items: u32) -> Result<Demo> {
-        Demo::start_binary_pooled(&artifacts::demo()?, database_url, pgbouncer_port, items)
+    /// Like `start`, with these environment variables, such as `("QUERY_CACHE_ENABLED", "true")`.
+    pub fn start_with(database_url: &str, items: u32, env: &[(&str, &str)]) -> Result<Demo> {
+        Demo::launch(&artifacts::demo()?, database_url, items, env)
     }
 
     /// Like `start_binary`, with queries through the PgBouncer at this port.
@@ -41,6 +41,16 @@ impl Demo {
     /// Like `start`, with this binary: the API's own tests have one that cargo built for them.
     pub fn start_binary(binary: &Path, database_url: &str, items: u32) -> Result<Demo> {
         Demo::launch(binary, database_url, items, &[])
+    }
+
+    /// Like `start_binary`, with these environment variables.
+    pub fn start_binary_with(
+        binary: &Path,
+        database_url: &str,
+        items: u32,
+        env: &[(&str, &str)],
+    ) -> Result<Demo> {
+        Demo::launch(binary, database_url, items, env)
     }
 
     fn launch(binary: &Path, database_url: &str, items: u32, env: &[(&str, &str)]) -> Result<Demo> {

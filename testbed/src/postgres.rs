@@ -36,7 +36,12 @@ impl Postgres {
 
     /// Like `start`, with TLS by these certificates. The role `postgres` is trusted; everybody else needs TLS and a password.
     pub fn start_secured(certificates: &Certificates) -> Result<Postgres> {
-        Postgres::launch(&[], Some(certificates), initialise)
+        Postgres::start_secured_with(certificates, &[])
+    }
+
+    /// Like `start_secured`, with settings.
+    pub fn start_secured_with(certificates: &Certificates, settings: &[&str]) -> Result<Postgres> {
+        Postgres::launch(settings, Some(certificates), initialise)
     }
 
     /// A replica of another server, with the same settings. `SELECT pg_promote()` makes it a server of its own.

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: a real API behind a real Envoy gets faster, before your eyes.
 
+mod changes;
 mod check;
 mod connection;
 mod freshness;
@@ -33,9 +34,9 @@ pub struct Options {
     /// Stop after the table; exit 0 only if every check passed
     #[arg(long)]
     once: bool,
-    /// Give the companion a real Redis instead of its embedded store
+    /// Leave Redis out: the companion keeps responses in its own memory, and no query is cached
     #[arg(long)]
-    redis: bool,
+    without_redis: bool,
     /// Requests in one round of the mix
     #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1_500..))]
     requests: u32,
@@ -50,14 +51,14 @@ pub struct Options {
 /// Runs the demo.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let mut tools = vec![Tool::Envoy, Tool::Postgres];
-    if options.redis {
+    if !options.without_redis {
         tools.extend([Tool::RedisServer, Tool::RedisCli]);
     }
     crate::ensure(&tools)?;
     say("building filters, companion and demo API");
     artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])?;
     let runtime = Runtime::new().context("cannot start the load driver")?;
-    let stack = Stack::start(options.items, options.redis)?;
+    let stack = Stack::start(options.items, !options.without_redis)?;
 
     let phases = measure_all(&runtime, &stack, options)?;
     let mut checks = judge(&phases);
@@ -65,6 +66,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     checks.push(check::answers_are_equal(&stack)?);
     say("reading after writing, over and over");
     checks.push(freshness::no_read_is_stale(&stack)?);
+    say("writing rows past all caches");
+    checks.push(changes::rows_are_seen(&stack)?);
 
     table::print(&phases, options.concurrency);
     let passed = check::print(&checks);
@@ -80,11 +83,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 fn measure_all(runtime: &Runtime, stack: &Stack, options: &Options) -> Result<Vec<Phase>> {
     let requests = options.requests as usize;
-    let plan = [
-        ("direct", stack.demo.port(), 1),
-        ("cold", stack.front.port(), 1),
-        ("warm", stack.front.port(), WARM_ROUNDS),
-    ];
+    let mut plan = vec![("direct", stack.plain.port(), 1)];
+    if stack.redis.is_some() {
+        plan.push(("queries", stack.demo.port(), 1));
+    }
+    plan.extend([("cold", stack.front.port(), 1), ("warm", stack.front.port(), WARM_ROUNDS)]);
     let mut phases = Vec::new();
     for (name, port, rounds) in plan {
         if name == "warm" {

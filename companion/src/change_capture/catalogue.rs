@@ -5,57 +5,8 @@ use std::collections::HashMap;
 use tokio_postgres::error::SqlState;
 
 use super::database::{Database, Identity};
-use super::session::Ended;
-use super::status::TableStatus;
-use super::tags::{Mapping, is_named};
-
-/// A table, as the catalogue has it.
-#[derive(Debug, Clone)]
-pub(super) struct Table {
-    pub(super) oid: u32,
-    schema: String,
-    name: String,
-    /// Its changes can be published without making UPDATE and DELETE fail.
-    is_identifiable: bool,
-    /// It is in the publication, whole.
-    is_published: bool,
-    /// It is in the publication by a name of its own.
-    is_listed: bool,
-    /// Schemas and names of the tables that it is a part of.
-    parents: Vec<(String, String)>,
-}
-
-impl Table {
-    fn is_named(&self, pattern: &str) -> bool {
-        is_named(pattern, &self.schema, &self.name)
-            || self.parents.iter().any(|(schema, name)| is_named(pattern, schema, name))
-    }
-
-    fn quoted(&self) -> String {
-        format!("{}.{}", quoted(&self.schema), quoted(&self.name))
-    }
-}
-
-/// The tables, and what goes with them.
-#[derive(Debug, Default)]
-pub(super) struct Tables {
-    /// Whose changes the publication brings.
-    pub(super) published: Vec<u32>,
-    /// How each stands.
-    pub(super) status: Vec<TableStatus>,
-    /// The tags of the responses that are built from a table's rows.
-    pub(super) tags: HashMap<u32, Vec<String>>,
-    /// Where TimescaleDB lists its chunks: a change there is one of definitions.
-    pub(super) chunk_list: Option<u32>,
-    all: Vec<Table>,
-}
-
-impl Tables {
-    /// The oids of the tables with this name, of all in the schema with `SCHEMA.*`, and of their parts.
-    pub(super) fn named(&self, pattern: &str) -> Vec<u32> {
-        self.all.iter().filter(|table| table.is_named(pattern)).map(|table| table.oid).collect()
-    }
-}
+use super::ended::Ended;
+use super::tables::{Table, Tables, Wanted};
 
 /// An SQL identifier in quotes.
 pub(super) fn quoted(name: &str) -> String {
@@ -67,8 +18,7 @@ pub(super) struct Catalogue<'a> {
     pub(super) database: &'a Database,
     pub(super) identity: &'a Identity,
     pub(super) publication: &'a str,
-    pub(super) wanted: &'a [String],
-    pub(super) mappings: &'a [Mapping],
+    pub(super) wanted: Wanted<'a>,
 }
 
 impl Catalogue<'_> {
@@ -128,7 +78,7 @@ impl Catalogue<'_> {
         let mut failures: HashMap<u32, String> = HashMap::new();
         let mut changed = false;
         for table in &tables {
-            let verb = if !table.is_published && table.is_identifiable && self.is_wanted(table) {
+            let verb = if !table.is_published && table.is_identifiable && self.wanted.has(table) {
                 "ADD"
             } else if table.is_listed && !table.is_identifiable {
                 "DROP"
@@ -152,58 +102,7 @@ impl Catalogue<'_> {
         if changed {
             tables = self.list().await?;
         }
-        Ok(self.sorted(tables, &failures))
-    }
-
-    fn is_wanted(&self, table: &Table) -> bool {
-        self.wanted.is_empty()
-            || is_chunk_list(table)
-            || self.wanted.iter().any(|pattern| table.is_named(pattern))
-            || self.mappings.iter().any(|mapping| {
-                mapping.is_of(&table.schema, &table.name)
-                    || table.parents.iter().any(|(schema, name)| mapping.is_of(schema, name))
-            })
-    }
-
-    fn sorted(&self, all: Vec<Table>, failures: &HashMap<u32, String>) -> Tables {
-        let mut sorted = Tables::default();
-        for table in &all {
-            if is_chunk_list(table) {
-                sorted.chunk_list = Some(table.oid);
-            }
-            let tags: Vec<String> = self
-                .mappings
-                .iter()
-                .filter(|mapping| {
-                    mapping.is_of(&table.schema, &table.name)
-                        || table.parents.iter().any(|(schema, name)| mapping.is_of(schema, name))
-                })
-                .map(|mapping| mapping.tag().to_owned())
-                .collect();
-            if !tags.is_empty() {
-                sorted.tags.insert(table.oid, tags);
-            }
-            let refused = if table.is_published && table.is_identifiable {
-                sorted.published.push(table.oid);
-                None
-            } else if let Some(failure) = failures.get(&table.oid) {
-                Some(failure.clone())
-            } else if !table.is_identifiable {
-                Some(
-                    "it has no replica identity, and published without one its UPDATE and DELETE would fail: \
-                     give it a primary key, or ALTER TABLE … REPLICA IDENTITY"
-                        .to_owned(),
-                )
-            } else if !self.is_wanted(table) {
-                Some("change_capture.tables does not name it".to_owned())
-            } else {
-                Some("the publication leaves out some of its rows or columns".to_owned())
-            };
-            let name = format!("{}.{}", table.schema, table.name);
-            sorted.status.push(TableStatus { table: name, refused });
-        }
-        sorted.all = all;
-        sorted
+        Ok(Tables::new(tables, self.wanted, &failures))
     }
 
     async fn list(&self) -> Result<Vec<Table>, Ended> {
@@ -232,13 +131,14 @@ impl Catalogue<'_> {
     }
 }
 
-fn is_chunk_list(table: &Table) -> bool {
-    table.schema == "_timescaledb_catalog" && table.name == "chunk"
-}
-
-/// What the server says is wrong.
+/// What the server, or the connection to it, says is wrong.
 pub(super) fn reason(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(error), _) => error.message().to_owned(),
+        // The library's own text does not have the cause.
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
+    }
 }
 
 const LIST: &str = "

@@ -1,56 +1,16 @@
 //! The ordinary connection beside the replication stream: what the server is, how far it has written, what is visible.
 
-use std::time::Duration;
-
 use query_cache_model::Lsn;
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
+use super::address::Address;
 use super::assembler::MESSAGE_PREFIX;
-use super::session::Ended;
+use super::ended::Ended;
 
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
 /// What every session of this companion is set to: its own definitions are no news, and its messages reach the disk before
 /// they count, so that they take along what others committed without waiting for it.
 const SETTINGS: &str = "SET search_path = pg_catalog; SET slipstream.own = 'on'; SET synchronous_commit = local; \
                         SET lock_timeout = '1s'; SET statement_timeout = '10s'";
-
-/// Where the database is, as the setting says.
-#[derive(Debug, Clone)]
-pub(super) struct Address {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) user: String,
-    pub(super) password: String,
-    pub(super) database: String,
-    config: tokio_postgres::Config,
-}
-
-impl Address {
-    /// Reads `postgres://user:password@host:port/database`. The error never shows the URL, which holds a password.
-    pub(super) fn parse(url: &str) -> Result<Self, String> {
-        let mut config: tokio_postgres::Config =
-            url.parse().map_err(|error: tokio_postgres::Error| error.to_string())?;
-        let host = match config.get_hosts() {
-            [Host::Tcp(host)] => host.clone(),
-            [Host::Unix(folder)] => folder.display().to_string(),
-            hosts => return Err(format!("{} hosts, expected one", hosts.len())),
-        };
-        if !matches!(config.get_ssl_mode(), SslMode::Disable | SslMode::Prefer) {
-            return Err(
-                "sslmode=require is not supported here, expected disable or prefer (which uses none)"
-                    .to_owned(),
-            );
-        }
-        let user = config.get_user().ok_or("no user")?.to_owned();
-        let database = config.get_dbname().unwrap_or(&user).to_owned();
-        let password = String::from_utf8_lossy(config.get_password().unwrap_or_default()).into_owned();
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        config.application_name("slipstream change capture").connect_timeout(CONNECT);
-        Ok(Self { host, port, user, password, database, config })
-    }
-}
 
 /// What a server and its database are.
 #[derive(Debug, Clone)]
@@ -114,14 +74,7 @@ pub(super) struct Database {
 impl Database {
     /// Connects.
     pub(super) async fn connect(address: &Address) -> Result<Self, Ended> {
-        let connecting = tokio::time::timeout(CONNECT, address.config.connect(NoTls));
-        let (client, connection) =
-            connecting.await.map_err(|_| Ended::database("connecting took too long"))??;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "the connection beside the replication stream ended");
-            }
-        });
+        let client = address.connect().await?;
         client.batch_execute(SETTINGS).await?;
         Ok(Self { client })
     }
@@ -197,17 +150,5 @@ mod tests {
         );
         assert_eq!(Look::parse("x", "1:1:"), None);
         assert_eq!(Look::parse("0/1", "1:1"), None);
-    }
-
-    #[test]
-    fn an_address_is_read_and_a_wrong_one_not_shown() {
-        let address = Address::parse("postgres://me:secret@db:1/shop").unwrap();
-        assert_eq!((address.host.as_str(), address.port, address.database.as_str()), ("db", 1, "shop"));
-        for url in
-            ["postgres://me:secret@a,b/x", "nonsense secret", "postgres://me:secret@db/x?sslmode=require"]
-        {
-            let error = Address::parse(url).unwrap_err();
-            assert!(!error.contains("secret"), "{error}");
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use super::session::Ended;
+use super::ended::Ended;
 
 /// What following the changes counts about itself.
 #[derive(Debug, Clone)]

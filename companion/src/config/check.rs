@@ -81,10 +81,17 @@ fn check_database(section: &str, database: &Database) -> Result<(), ConfigError>
         let reason = format!("set, but {section}.url does not say sslmode=require, expected it to");
         return Err(error(&path, reason));
     }
-    let text = fs::read_to_string(file).map_err(|why| error(&path, format!("cannot read {file}: {why}")))?;
+    check_ca_file(&path, file)
+}
+
+fn check_ca_file(path: &str, file: &str) -> Result<(), ConfigError> {
+    if file.is_empty() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(file).map_err(|why| error(path, format!("cannot read {file}: {why}")))?;
     if !text.contains("BEGIN CERTIFICATE") {
         let reason = format!("{file} has no \"BEGIN CERTIFICATE\", expected a file in PEM format");
-        return Err(error(&path, reason));
+        return Err(error(path, reason));
     }
     Ok(())
 }
@@ -166,7 +173,9 @@ fn check_capture(capture: &ChangeCapture) -> Result<(), ConfigError> {
             "\"\", expected the database's own URL, such as postgres://user:password@host/database",
         ));
     }
-    capture::address(capture.url.reveal()).map_err(|reason| error("change_capture.url", reason))
+    check_ca_file("change_capture.tls_ca_file", &capture.tls_ca_file)?;
+    capture::address(capture.url.reveal(), &capture.tls_ca_file)
+        .map_err(|reason| error("change_capture.url", reason))
 }
 
 fn check_tls(redis: &Redis) -> Result<(), ConfigError> {

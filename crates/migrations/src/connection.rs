@@ -2,7 +2,7 @@
 
 mod tls;
 
-pub use tls::connector as tls_connector;
+pub use tls::{connector as tls_connector, connector_by_authority as tls_connector_by_authority};
 
 use std::fmt;
 use std::time::Duration;

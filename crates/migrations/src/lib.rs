@@ -26,7 +26,7 @@ mod statement;
 mod target;
 mod verify;
 
-pub use connection::{Endpoint, connect, tls_connector};
+pub use connection::{Endpoint, connect, tls_connector, tls_connector_by_authority};
 pub use drift::{Difference, Expected};
 pub use error::{Error, FileError};
 pub use evidence::Evidence;

@@ -10,6 +10,7 @@ mod pool;
 pub mod probe;
 mod rows;
 mod secret;
+mod secured;
 mod way;
 mod wire;
 
@@ -17,6 +18,7 @@ pub use mode::ClientMode;
 pub use pool::{PoolError, PoolOptions, pool};
 pub use rows::rows;
 pub use secret::{ScramSecret, SecretError, server_secret};
+pub use secured::{Secured, Stream, secured};
 pub use tokio_postgres_rustls::MakeRustlsConnect as Tls;
 pub use way::{Way, WayError};
 pub use wire::WireError;

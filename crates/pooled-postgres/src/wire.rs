@@ -9,13 +9,13 @@ use fallible_iterator::FallibleIterator;
 use postgres_protocol::authentication::{md5_hash, sasl};
 use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use postgres_protocol::message::frontend;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::config::Host;
 
 use crate::Tls;
+use crate::secured::{Secured, Stream, secured};
 
 /// How large one message may be, in bytes: what is asked here has short answers.
 const MAX_BUFFERED: usize = 1 << 20;
@@ -65,11 +65,6 @@ impl From<io::Error> for WireError {
     }
 }
 
-/// A connection with or without TLS.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 /// A connection that is logged in.
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
@@ -91,7 +86,10 @@ impl Wire {
         let port = config.get_ports().first().copied().unwrap_or(5432);
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
-        let stream = secured(stream, config.get_ssl_mode(), host, tls).await?;
+        let stream: Box<dyn Stream> = match secured(stream, config.get_ssl_mode(), host, tls).await? {
+            Secured::Tls(stream) => stream,
+            Secured::Plain(stream) => Box::new(stream),
+        };
         let mut wire = Self { stream, received: BytesMut::new() };
         let user = config.get_user().unwrap_or_default();
         let database = config.get_dbname().unwrap_or(user);
@@ -176,32 +174,6 @@ impl Wire {
             }
         }
     }
-}
-
-/// The same connection, by TLS if the server has it and the mode wants it.
-async fn secured(
-    mut stream: TcpStream,
-    mode: SslMode,
-    host: &str,
-    tls: &Tls,
-) -> Result<Box<dyn Stream>, WireError> {
-    if mode == SslMode::Disable {
-        return Ok(Box::new(stream));
-    }
-    let mut request = BytesMut::new();
-    frontend::ssl_request(&mut request);
-    stream.write_all(&request).await?;
-    if stream.read_u8().await? == b'S' {
-        let connector = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls.clone(), host);
-        let connector = connector.map_err(|error| WireError::Unsupported(error.to_string()))?;
-        return Ok(Box::new(connector.connect(stream).await?));
-    }
-    if mode == SslMode::Require {
-        return Err(WireError::Unsupported(
-            "the server has no TLS, and sslmode=require asks for it".to_owned(),
-        ));
-    }
-    Ok(Box::new(stream))
 }
 
 /// The server's first message: `r=NONCE,s=SALT,i=ITERATIONS`.

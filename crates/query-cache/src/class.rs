@@ -9,6 +9,7 @@ use query_cache_model::Version;
 use quick_cache::{Equivalent, Weighter};
 use tokio_postgres::types::Type;
 
+use crate::ask::Ask;
 use crate::identity::Identity;
 use crate::metrics::Meters;
 
@@ -64,20 +65,32 @@ fn milliseconds(duration: Duration) -> u64 {
 pub(crate) struct ClassKey {
     identity: Arc<Identity>,
     sql: Box<str>,
+    /// The types of the parameters, where whoever asks says them.
+    types: Option<Box<[Type]>>,
     name: Option<&'static str>,
 }
 
 /// The same, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClassRef<'a> {
-    pub(crate) identity: &'a Arc<Identity>,
-    pub(crate) sql: &'a str,
-    pub(crate) name: Option<&'static str>,
+    identity: &'a Arc<Identity>,
+    sql: &'a str,
+    types: Option<&'a [Type]>,
+    name: Option<&'static str>,
 }
 
-impl ClassRef<'_> {
+impl<'a> ClassRef<'a> {
+    pub(crate) fn new(identity: &'a Arc<Identity>, ask: Ask<'a>) -> Self {
+        Self { identity, sql: ask.sql, types: ask.types, name: ask.options.name }
+    }
+
     pub(crate) fn owned(&self) -> ClassKey {
-        ClassKey { identity: Arc::clone(self.identity), sql: self.sql.into(), name: self.name }
+        ClassKey {
+            identity: Arc::clone(self.identity),
+            sql: self.sql.into(),
+            types: self.types.map(Into::into),
+            name: self.name,
+        }
     }
 }
 
@@ -95,7 +108,10 @@ impl Hash for ClassKey {
 
 impl PartialEq for ClassKey {
     fn eq(&self, other: &Self) -> bool {
-        self.sql == other.sql && self.name == other.name && self.identity == other.identity
+        self.sql == other.sql
+            && self.types == other.types
+            && self.name == other.name
+            && self.identity == other.identity
     }
 }
 
@@ -104,6 +120,7 @@ impl Eq for ClassKey {}
 impl Equivalent<ClassKey> for ClassRef<'_> {
     fn equivalent(&self, key: &ClassKey) -> bool {
         self.sql == &*key.sql
+            && self.types == key.types.as_deref()
             && self.name == key.name
             && (Arc::ptr_eq(self.identity, &key.identity) || self.identity == &key.identity)
     }
@@ -116,6 +133,7 @@ pub(crate) struct ClassWeight;
 impl Weighter<ClassKey, Arc<Class>> for ClassWeight {
     fn weight(&self, key: &ClassKey, class: &Arc<Class>) -> u64 {
         let tables = class.tables.as_ref().map_or_else(String::len, |tables| tables.len() * 4);
-        u64::try_from(key.sql.len() + key.identity.text.len() + tables + 512).unwrap_or(u64::MAX)
+        u64::try_from(key.sql.len() + key.identity.text.len() + tables + class.types.len() * 64 + 512)
+            .unwrap_or(u64::MAX)
     }
 }

@@ -1,40 +1,41 @@
-//! One fetch for all who want the same at the same time.
+//! One piece of work for all who want the same at the same time.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-use query_cache_model::Key;
 use tokio::sync::watch;
 
-use crate::cache::Entry;
-
-/// What a fetch came to: something to share, or nothing.
-type Outcome = Option<Option<std::sync::Arc<Entry>>>;
-
-/// The fetches under way.
-#[derive(Debug, Default)]
-pub(crate) struct Flights {
-    under_way: Mutex<HashMap<Key, watch::Receiver<Outcome>>>,
+/// The pieces of work under way, by what they are for. There are no more than requests that are being answered.
+#[derive(Debug)]
+pub(crate) struct Flights<K, V> {
+    under_way: Mutex<HashMap<K, watch::Receiver<Option<V>>>>,
 }
 
-/// What becomes of a wish to fetch.
-pub(crate) enum Ticket<'a> {
-    /// It fetches, and the others wait.
-    Lead(Lead<'a>),
+/// What becomes of a wish.
+pub(crate) enum Ticket<'a, K: Hash + Eq, V> {
+    /// It does the work, and the others wait.
+    Lead(Lead<'a, K, V>),
     /// It waits for another.
-    Wait(watch::Receiver<Outcome>),
+    Wait(watch::Receiver<Option<V>>),
 }
 
-/// A fetch that others may wait for. Dropped without an outcome, it lets one of them fetch.
-pub(crate) struct Lead<'a> {
-    flights: &'a Flights,
-    key: Key,
-    outcome: watch::Sender<Outcome>,
+/// Work that others may wait for. Dropped without an outcome, it lets one of them do it.
+pub(crate) struct Lead<'a, K: Hash + Eq, V> {
+    flights: &'a Flights<K, V>,
+    key: K,
+    outcome: watch::Sender<Option<V>>,
 }
 
-impl Flights {
+impl<K, V> Default for Flights<K, V> {
+    fn default() -> Self {
+        Self { under_way: Mutex::default() }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V> Flights<K, V> {
     /// Leads if nobody does.
-    pub(crate) fn board(&self, key: &Key) -> Ticket<'_> {
+    pub(crate) fn board(&self, key: &K) -> Ticket<'_, K, V> {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waiting) = under_way.get(key) {
             return Ticket::Wait(waiting.clone());
@@ -45,14 +46,14 @@ impl Flights {
     }
 }
 
-impl Lead<'_> {
-    /// Tells those who wait what the fetch brought.
-    pub(crate) fn land(self, outcome: Option<std::sync::Arc<Entry>>) {
+impl<K: Hash + Eq, V> Lead<'_, K, V> {
+    /// Tells those who wait what came of it.
+    pub(crate) fn land(self, outcome: V) {
         self.outcome.send_replace(Some(outcome));
     }
 }
 
-impl Drop for Lead<'_> {
+impl<K: Hash + Eq, V> Drop for Lead<'_, K, V> {
     fn drop(&mut self) {
         self.flights.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }

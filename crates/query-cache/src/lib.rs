@@ -17,9 +17,12 @@
 //! away, or anything else is in doubt, every query goes to the database.
 
 mod anchor;
+mod answer;
+mod ask;
 mod cache;
 mod catalogue;
 mod class;
+mod classify;
 mod column;
 mod direct;
 mod error;
@@ -27,6 +30,7 @@ mod fill;
 mod flights;
 mod follower;
 mod identity;
+mod inner;
 mod l2;
 mod metrics;
 mod options;

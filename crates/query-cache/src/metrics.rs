@@ -40,6 +40,7 @@ pub(crate) struct Metrics {
     misses: IntCounterVec,
     bypasses: IntCounterVec,
     pub(crate) errors: IntCounterVec,
+    pub(crate) classifications: IntCounter,
     pub(crate) stored_bytes: IntGauge,
     known: Mutex<HashSet<(String, String)>>,
     max_label_sets: usize,
@@ -76,6 +77,11 @@ impl Metrics {
             "What the results in this process take, in bytes.",
         )?;
         registry.register(Box::new(stored_bytes.clone()))?;
+        let classifications = IntCounter::new(
+            "slipstream_query_cache_classifications_total",
+            "How often the catalogue was asked what a statement reads.",
+        )?;
+        registry.register(Box::new(classifications.clone()))?;
         Ok(Self {
             durations,
             hits: counters(
@@ -98,6 +104,7 @@ impl Metrics {
                 "Faults of the cache that were survived, by where.",
                 &["where"],
             )?,
+            classifications,
             stored_bytes,
             known: Mutex::new(HashSet::new()),
             max_label_sets,

@@ -55,8 +55,11 @@ impl Rows {
         &self.0
     }
 
-    /// What the database answered. Without rows there may be no columns either.
-    pub(crate) fn from_database(rows: &[tokio_postgres::Row]) -> Result<Self, Error> {
+    /// What the database answered, for code that reads rows of both. Without rows there may be no columns either.
+    ///
+    /// # Errors
+    /// If a row has fewer values than columns, which the database's own never have.
+    pub fn from_database(rows: &[tokio_postgres::Row]) -> Result<Self, Error> {
         let columns: Vec<Column> = rows.first().map_or_else(Vec::new, |row| {
             row.columns()
                 .iter()

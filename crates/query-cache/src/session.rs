@@ -5,9 +5,10 @@ use std::sync::Arc;
 use deadpool_postgres::{Client, Transaction};
 use tokio_postgres::types::ToSql;
 
-use crate::cache::Inner;
+use crate::ask::Ask;
 use crate::error::Error;
 use crate::identity::{self, Identity};
+use crate::inner::Inner;
 use crate::options::QueryOptions;
 use crate::rows::Rows;
 
@@ -41,6 +42,7 @@ impl Session {
         parameters: &[&(dyn ToSql + Sync)],
         options: &QueryOptions,
     ) -> Result<Rows, Error> {
+        let ask = Ask { sql, parameters, types: None, options };
         let client = self.client.as_mut().ok_or(Error::Over)?;
         // Behind a pooler what was set may be another connection's by now.
         let reason = if self.inner.options.pooled {
@@ -52,7 +54,7 @@ impl Session {
             self.identity = None;
             // It is not looked into what it does.
             self.is_touched = true;
-            return self.inner.bypass(reason, Some(client), None, sql, parameters).await;
+            return self.inner.bypass(reason, Some(client), None, ask).await;
         }
         if self.identity.is_none() {
             // In a transaction that failed nothing can be asked.
@@ -60,10 +62,10 @@ impl Session {
             self.identity = said.filter(|said| said.may_be_shared(false)).map(|said| said.identity);
         }
         let Some(identity) = self.identity.clone() else {
-            return self.inner.bypass("transaction", Some(client), None, sql, parameters).await;
+            return self.inner.bypass("transaction", Some(client), None, ask).await;
         };
-        let answer = self.inner.answer(&identity, Some(client), sql, parameters, options).await;
-        if !self.inner.is_cacheable(&identity, sql, options) {
+        let answer = self.inner.answer(&identity, Some(client), ask).await;
+        if !self.inner.is_cacheable(&identity, ask) {
             // What calls volatile functions may have changed the settings.
             self.identity = None;
             self.is_touched = true;

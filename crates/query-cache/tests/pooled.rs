@@ -54,3 +54,36 @@ async fn every_answer_is_the_askers_own() {
     let mut session = cache.session().await.unwrap();
     assert_eq!(text(&session.query("SELECT x FROM a WHERE id = $1", &[&7]).await.unwrap()), "y49");
 }
+
+/// A statement that is left behind in the pooler's connection is in the way of the next client's that counts from there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_in_the_poolers_connections() {
+    let world =
+        World::start("CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'one')", |_| {})
+            .await;
+    let target = format!("host=127.0.0.1 port={} user=postgres", world.postgres.port());
+    let settings = vec!["default_pool_size = 1".to_owned()];
+    let pooler =
+        PgBouncer::start(&PgBouncerOptions { databases: vec![("*".to_owned(), target)], settings }).unwrap();
+    let pool = common::pool(&pooler.url("postgres", "postgres"), 4);
+    let mut options = common::options(&world.redis);
+    options.pooled = true;
+    let cache = query_cache::QueryCache::new(pool.clone(), options);
+    let left = async || -> String {
+        let client = pool.get().await.unwrap();
+        let messages = client.simple_query("SELECT name FROM pg_prepared_statements").await.unwrap();
+        let names = messages.iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        names.collect::<Vec<_>>().join(",")
+    };
+    // Before anything is followed, what is asked goes past the cache.
+    assert_eq!(text(&cache.query("SELECT x FROM a WHERE id = $1", &[&1]).await.unwrap()), "one");
+    assert_eq!(left().await, "");
+    trusted(&cache).await;
+    for sql in ["SELECT x FROM a WHERE id = $1", "SELECT x FROM a WHERE id = $1 AND now() > 'epoch'"] {
+        assert_eq!(text(&cache.query(sql, &[&1]).await.unwrap()), "one");
+        assert_eq!(left().await, "", "{sql}");
+    }
+}

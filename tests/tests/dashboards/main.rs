@@ -1,6 +1,7 @@
 //! The shipped dashboards: that their panels are sound, that every one of them shows something of the real stack under
 //! real traffic, and that what the promised queries say is what a client measured.
 
+mod database;
 mod panels;
 mod promised;
 mod stack;
@@ -8,9 +9,10 @@ mod units;
 
 use std::collections::BTreeSet;
 
+use database::Database;
 use e2e::{is_hit, is_miss, wait_for};
 use panels::{Panel, dashboards, filled_in};
-use promised::{COMPRESSION_RATIO, Fed, HIT_RATIO, NOT_YET, QUERIES, SEMANTIC_HITS};
+use promised::{COMPRESSION_RATIO, Fed, HIT_RATIO, NOT_YET, QUERIES, QUERY_TIME, SEMANTIC_HITS};
 use stack::{Stack, TRACE_ID, load};
 
 /// A question that is asked again and again.
@@ -87,7 +89,7 @@ fn is_not_yet(query: &str) -> bool {
 #[test]
 fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     let stack = Stack::start();
-    let Stack { proxy, prometheus, .. } = &stack;
+    let Stack { proxy, prometheus, database, .. } = &stack;
     stack.ask(EXACT, &[]);
     // Rates see what grows: the second time everything does that the first time made.
     stack.exercise();
@@ -102,6 +104,9 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     stack.wait_until_scraped("http_requests_total", &measured, 2.0);
     stack.wait_until_scraped("opt004_cache_hits_total", &compared, 1.0);
     stack.wait_until_scraped("opt001_compression_ratio_percent_count", &compared[..1], 1.0);
+
+    let before = timed(database);
+    let slow = database.slow_queries(20);
 
     let load = load(proxy, 8, 50);
     let (mut hits, mut misses, mut saved) = (0.0, 0.0, Vec::new());
@@ -168,12 +173,52 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
         (20.0..40.0).contains(&hits) && rate > 0.0
     });
 
+    queries_are_timed(&stack, &slow, before);
     traces_are_kept(&stack);
     let filters = prometheus.query("count by (filter) (envoy_wasm_vm_reload_success)").unwrap();
     let names: Vec<&str> = filters.iter().map(|series| series.labels["filter"].as_str()).collect();
     assert_eq!(names, ["compression", "request_metrics", "response_cache", "semantic_cache"]);
     let firing = prometheus.query("ALERTS{alertstate=\"firing\",severity=\"page\"}").unwrap();
     assert!(firing.is_empty(), "all is well, but {firing:?}");
+}
+
+/// Queries by their key that went to the database.
+const SLOW: &str = "query=\"item\",result=\"miss\"";
+
+/// The seconds that such queries took by now, and how many they are, as the API says it.
+fn timed(database: &Database) -> (f64, f64) {
+    let counted = |part| database.counted(&format!("opt005_db_query_duration_seconds_{part}"), SLOW);
+    (counted("sum"), counted("count"))
+}
+
+fn number_of(prometheus: &testbed::Prometheus, query: &str) -> f64 {
+    prometheus.number(query).unwrap_or(f64::NAN)
+}
+
+/// What the API says of its queries is what its client measured; and nothing is lost between API and Prometheus.
+fn queries_are_timed(stack: &Stack, slow: &[f64], before: (f64, f64)) {
+    let Stack { database, prometheus, .. } = stack;
+    for name in ["opt005_db_query_cache_hits_total", "opt005_db_query_cache_misses_total"] {
+        let counted = database.counted(name, "");
+        assert!(counted > 0.0, "{name}");
+        wait_for(name, || number_of(prometheus, &format!("sum({name})")) == counted);
+    }
+    let (seconds, count) = timed(database);
+    let of = |part: &str| format!("sum(opt005_db_query_duration_seconds_{part}{{{SLOW}}})");
+    wait_for("all queries", || number_of(prometheus, &of("count")) == count);
+    assert_eq!(count - before.1, slow.len() as f64);
+    let mean = (number_of(prometheus, &of("sum")) - before.0) / (count - before.1);
+    assert!((number_of(prometheus, &of("sum")) - seconds).abs() < 1e-6);
+    let truth = slow.iter().sum::<f64>() / slow.len() as f64;
+    println!("mean of slow queries: Prometheus {mean:.4} s, the client {truth:.4} s");
+    assert!((mean / truth - 1.0).abs() < 0.1, "mean: Prometheus says {mean} s, the client {truth} s");
+    let p95 = answer_for(stack, QUERY_TIME, &[("query", "item"), ("result", "miss")]);
+    let truth = slow[slow.len() * 95 / 100];
+    println!("p95 of slow queries: Prometheus {p95:.4} s, the client {truth:.4} s");
+    assert!(
+        (0.25..=1.0).contains(&truth) && (0.25..=1.0).contains(&p95),
+        "p95: {p95} s, the client {truth} s"
+    );
 }
 
 /// The one series with these labels of a promised query's answer.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::database::Database;
 use e2e::{Proxy, Setup, route, wait_for};
 use serde_json::json;
 use testbed::chat::{self, End};
@@ -14,12 +15,13 @@ use testbed::{
 /// What stands in the trace that some of the traffic belongs to.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Envoy, companion, service and Prometheus.
+/// Envoy, companion, service, an API on a database, and Prometheus.
 pub struct Stack {
     pub proxy: Proxy,
     /// Another Envoy, in front of a chat service.
     pub semantic: FrontProxy,
     pub chat: Origin,
+    pub database: Database,
     pub prometheus: Prometheus,
 }
 
@@ -78,8 +80,10 @@ impl Stack {
             &patient,
         );
         let semantic = semantic.unwrap();
-        let prometheus = prometheus(&proxy, &semantic);
-        Stack { proxy, semantic, chat, prometheus }
+        let database = Database::start();
+        database.wait_until_followed();
+        let prometheus = prometheus(&proxy, &semantic, &database);
+        Stack { proxy, semantic, chat, database, prometheus }
     }
 
     /// Asks the chat service, with these headers; whether a like question's answer was the answer.
@@ -104,6 +108,7 @@ impl Stack {
     /// Sets every metric going at least once.
     pub fn exercise(&self) {
         self.exercise_semantic();
+        self.database.exercise();
         let proxy = &self.proxy;
         for coding in ["gzip", "br", "zstd"] {
             for _ in 0..3 {
@@ -149,7 +154,7 @@ fn model_dir() -> String {
 }
 
 /// The shipped configuration, for this stack's ports and scraping each second.
-fn prometheus(proxy: &Proxy, semantic: &FrontProxy) -> Prometheus {
+fn prometheus(proxy: &Proxy, semantic: &FrontProxy, database: &Database) -> Prometheus {
     let folder = workspace_root().join("compose/prometheus");
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let (envoy, companion) = (proxy.front.envoy.admin_port(), proxy.companion.port());
@@ -159,8 +164,12 @@ fn prometheus(proxy: &Proxy, semantic: &FrontProxy) -> Prometheus {
         ("\"envoy:9901\"", format!("\"127.0.0.1:{envoy}\", \"127.0.0.1:{}\"", semantic.envoy.admin_port())),
         (
             "dns_sd_configs:\n      - { names: [companion], type: A, port: 8900, refresh_interval: 5s }",
-            format!("static_configs: [{{ targets: [\"127.0.0.1:{companion}\"] }}]"),
+            format!(
+                "static_configs: [{{ targets: [\"127.0.0.1:{companion}\", \"127.0.0.1:{}\"] }}]",
+                database.companion.port()
+            ),
         ),
+        ("workspace:8080", format!("127.0.0.1:{}", database.demo.port())),
     ];
     let pieces: Vec<(&str, &str)> = pieces.iter().map(|(old, new)| (*old, new.as_str())).collect();
     let configuration = render(&read("prometheus.yml"), &pieces).unwrap();

@@ -20,12 +20,13 @@ pub struct Options {
 /// Runs the benchmark; it fails if a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     crate::ensure(&[Tool::RedisServer, Tool::RedisCli, Tool::Postgres])?;
+    // Before the build, which makes the machine busy itself.
+    let load_average = record::load_average()?;
     let mut cargo = Command::new("cargo");
     cargo
         .args(["build", "--release", "-p", "query-cache", "--example", "bench"])
         .current_dir(workspace_root());
     anyhow::ensure!(cargo.status().context("cannot run cargo")?.success(), "the benchmark does not build");
-    let load_average = record::load_average()?;
     say("running; it takes a minute or two");
     let mut cargo = Command::new("cargo");
     cargo.args(["run", "--release", "-p", "query-cache", "--example", "bench"]).current_dir(workspace_root());

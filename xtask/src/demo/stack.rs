@@ -1,12 +1,28 @@
 //! The servers of the demo.
 
-use anyhow::{Context, Result};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
 use testbed::{
-    Companion, CompanionOptions, Demo, EnvoyOptions, FrontProxy, PgBouncer, PgBouncerOptions, Postgres,
-    Redis, RedisOptions, Tool,
+    Client, Companion, CompanionOptions, Demo, EnvoyOptions, FrontProxy, PgBouncer, PgBouncerOptions,
+    Postgres, Redis, RedisOptions, Request, Tool, wait_until,
 };
 
 use super::say;
+
+const SETTINGS: [&str; 5] = [
+    // Compiling a query to machine code takes longer than any query of this API.
+    "jit=off",
+    "shared_buffers=256MB",
+    // What the companion needs to follow the changes of rows.
+    "wal_level=logical",
+    "max_slot_wal_keep_size=1GB",
+    // As a server does by default: a commit that is answered can be followed.
+    "synchronous_commit=on",
+];
+
+/// The tags of the routes whose responses are built from the items.
+const TAGS: &str = "workspace.workspace_items=items,workspace.workspace_items=item";
 
 /// Everything that runs. Fields drop in order: what asks stops before what answers.
 pub struct Stack {
@@ -14,9 +30,11 @@ pub struct Stack {
     pub front: FrontProxy,
     /// The companion.
     pub companion: Companion,
-    /// The API.
+    /// The API behind Envoy, which answers repeated queries from memory where there is a Redis.
     pub demo: Demo,
-    /// The companion's Redis, if it has one.
+    /// The same API on the same database, which asks it every time.
+    pub plain: Demo,
+    /// The companion's Redis, which tells the API of changed rows.
     pub redis: Option<Redis>,
     /// What the API's queries go through, if it is installed.
     pub pgbouncer: Option<PgBouncer>,
@@ -30,29 +48,60 @@ impl Stack {
     /// Starts all of it, the database holding `items` items.
     pub fn start(items: u32, with_redis: bool) -> Result<Stack> {
         say("starting PostgreSQL");
-        // Compiling a query to machine code takes longer than any query of this API.
-        let postgres = Postgres::start_with(&["jit=off", "shared_buffers=256MB"]).context("PostgreSQL")?;
-        say(&format!("starting the API and generating {items} items"));
+        let postgres = Postgres::start_with(&SETTINGS).context("PostgreSQL")?;
+        say(&format!("starting the APIs and generating {items} items"));
         let pgbouncer = start_pgbouncer(&postgres)?;
-        let demo = match &pgbouncer {
-            Some(pgbouncer) => Demo::start_pooled(&postgres.url(), pgbouncer.port(), items),
-            None => Demo::start(&postgres.url(), items),
-        };
-        let demo = demo.context("the demo API")?;
         let redis = if with_redis { Some(start_redis()?) } else { None };
-        say("starting the companion");
-        let mut options = CompanionOptions::default();
-        if let Some(redis) = &redis {
-            options.env.push(("REDIS_HOST".to_owned(), "127.0.0.1".to_owned()));
-            options.env.push(("REDIS_PORT".to_owned(), redis.port().to_string()));
+        let mut env = Vec::new();
+        if let Some(pgbouncer) = &pgbouncer {
+            env.push(("USE_PGBOUNCER", "true".to_owned()));
+            env.push(("PGBOUNCER_PORT", pgbouncer.port().to_string()));
         }
-        let companion = Companion::start(&options).context("the companion")?;
+        let plain = start_api(&postgres, items, &env)?;
+        if let Some(redis) = &redis {
+            env.push(("QUERY_CACHE_ENABLED", "true".to_owned()));
+            env.push(("REDIS_HOST", "127.0.0.1".to_owned()));
+            env.push(("REDIS_PORT", redis.port().to_string()));
+        }
+        let demo = start_api(&postgres, items, &env)?;
+        say("starting the companion");
+        let companion = start_companion(&postgres, redis.as_ref())?;
         say("starting Envoy");
         let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)) as u32;
         let options = EnvoyOptions { concurrency: workers, ..EnvoyOptions::default() };
         let front = FrontProxy::start(demo.port(), companion.port(), &options).context("Envoy")?;
-        Ok(Stack { front, companion, demo, redis, pgbouncer, postgres, items })
+        Ok(Stack { front, companion, demo, plain, redis, pgbouncer, postgres, items })
     }
+}
+
+fn start_api(postgres: &Postgres, items: u32, env: &[(&str, String)]) -> Result<Demo> {
+    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Demo::start_with(&postgres.url(), items, &env).context("the demo API")
+}
+
+/// Follows the changes of the database, and waits until it does.
+fn start_companion(postgres: &Postgres, redis: Option<&Redis>) -> Result<Companion> {
+    let mut env = vec![
+        ("SLIPSTREAM_CHANGE_CAPTURE__ENABLED", "true".to_owned()),
+        ("SLIPSTREAM_CHANGE_CAPTURE__URL", postgres.url()),
+        ("SLIPSTREAM_CHANGE_CAPTURE__TAGS", TAGS.to_owned()),
+    ];
+    if let Some(redis) = redis {
+        env.push(("REDIS_HOST", "127.0.0.1".to_owned()));
+        env.push(("REDIS_PORT", redis.port().to_string()));
+    }
+    let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let companion = Companion::start(&CompanionOptions { env, ..CompanionOptions::default() })
+        .context("the companion")?;
+    let url = companion.url("/v1/query-cache");
+    let follows = || {
+        let report = Client::new().send(Request::get(&url));
+        report.is_ok_and(|report| report.text().contains("\"phase\":\"following\""))
+    };
+    if !wait_until(Duration::from_secs(30), follows) {
+        bail!("the companion does not follow the database:\n{}", companion.log());
+    }
+    Ok(companion)
 }
 
 /// In transaction mode; where it is not installed, queries go to the database directly.
@@ -68,8 +117,9 @@ fn start_pgbouncer(postgres: &Postgres) -> Result<Option<PgBouncer>> {
     PgBouncer::start(&PgBouncerOptions { databases, settings }).context("PgBouncer").map(Some)
 }
 
+/// It keeps the state of the changes beside the responses, so it must not evict.
 fn start_redis() -> Result<Redis> {
     say("starting Redis");
-    let args = ["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"].map(str::to_owned).to_vec();
+    let args = ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"].map(str::to_owned).to_vec();
     Redis::start(RedisOptions { args, ..RedisOptions::default() }).context("Redis")
 }

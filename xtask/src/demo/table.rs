@@ -11,30 +11,40 @@ struct Figure {
     show: fn(&Row) -> String,
 }
 
-const ALL: &[&str] = &["direct", "cold", "warm"];
+const ALL: &[&str] = &["direct", "queries", "cold", "warm"];
 
 /// The API itself neither caches nor compresses, and compression is the same cold and warm.
 const FIGURES: [Figure; 6] = [
-    Figure { title: "p50 ms", width: 6, phases: ALL, show: |row| milliseconds(row.p50_ms) },
-    Figure { title: "p99 ms", width: 6, phases: ALL, show: |row| milliseconds(row.p99_ms) },
-    Figure { title: "requests/s", width: 6, phases: ALL, show: |row| rate(row.rate) },
-    Figure { title: "bytes on the wire", width: 6, phases: ALL, show: |row| format!("{:.0}", row.bytes) },
+    Figure { title: "p50 ms", width: 7, phases: ALL, show: |row| milliseconds(row.p50_ms) },
+    Figure { title: "p99 ms", width: 7, phases: ALL, show: |row| milliseconds(row.p99_ms) },
+    Figure { title: "requests/s", width: 7, phases: ALL, show: |row| rate(row.rate) },
+    Figure { title: "bytes on the wire", width: 7, phases: ALL, show: |row| format!("{:.0}", row.bytes) },
     Figure { title: "cache hits", width: 5, phases: &["cold", "warm"], show: |row| percent(row.hits) },
     Figure { title: "gzip", width: 5, phases: &["warm"], show: |row| format!("{:.1}×", row.compression) },
 ];
+
+impl Figure {
+    /// The phases that it is shown for, of those that were measured.
+    fn shown<'a>(&'a self, phases: &'a [Phase]) -> impl Iterator<Item = &'a Phase> {
+        phases.iter().filter(|phase| self.phases.contains(&phase.name))
+    }
+}
 
 /// Prints a row an endpoint and one for all, each figure for the phases side by side.
 pub fn print(phases: &[Phase], clients: u32) {
     let first = Endpoint::ALL.iter().map(|endpoint| endpoint.label().chars().count()).max().unwrap_or(0);
     let (mut titles, mut names) = (format!("{:first$}", ""), format!("{:first$}", ""));
-    for Figure { title, width, phases, .. } in &FIGURES {
-        titles += &format!("  {title:^span$}", span = (width + 1) * phases.len() - 1);
-        let cells: Vec<String> = phases.iter().map(|name| format!("{name:>width$}")).collect();
+    for figure in &FIGURES {
+        let Figure { title, width, .. } = figure;
+        let cells: Vec<String> =
+            figure.shown(phases).map(|phase| format!("{:>width$}", phase.name)).collect();
+        titles += &format!("  {title:^span$}", span = ((width + 1) * cells.len()).saturating_sub(1));
         names += &format!("  {}", cells.join(" "));
     }
     let rule = "─".repeat(names.chars().count());
     println!(
-        "\n{clients} clients, the same mix of requests straight to the API (direct) and through Envoy (cold, warm)\n"
+        "\n{clients} clients, the same mix of requests: straight to the API (direct), to the API with its query cache (queries),\n\
+         and to the latter through Envoy (cold, warm)\n"
     );
     println!("{titles}\n{names}\n{rule}");
     for endpoint in Endpoint::ALL {
@@ -46,9 +56,9 @@ pub fn print(phases: &[Phase], clients: u32) {
 fn line(label: &str, first: usize, phases: &[Phase], row_of: impl Fn(&Phase) -> Row) -> String {
     let mut line = format!("{label:first$}");
     for figure in &FIGURES {
-        let shown = phases.iter().filter(|phase| figure.phases.contains(&phase.name));
-        let cells =
-            shown.map(|phase| format!("{:>width$}", cell(&row_of(phase), figure.show), width = figure.width));
+        let cells = figure
+            .shown(phases)
+            .map(|phase| format!("{:>width$}", cell(&row_of(phase), figure.show), width = figure.width));
         line += &format!("  {}", cells.collect::<Vec<_>>().join(" "));
     }
     line

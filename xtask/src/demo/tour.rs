@@ -8,21 +8,23 @@ pub fn print(stack: &Stack) {
     let api = stack.demo.url("");
     let admin = format!("http://127.0.0.1:{}", stack.front.envoy.admin_port());
     let companion = stack.companion.url("");
+    let database = stack.postgres.url();
     println!("\nIt stays up until Ctrl-C.\n");
     for (name, address) in [
         ("API through Envoy", front.as_str()),
         ("API directly", &api),
+        ("API without a query cache", &stack.plain.url("")),
         ("Envoy's admin page", &admin),
         ("companion", &companion),
-        ("PostgreSQL", &stack.postgres.url()),
+        ("PostgreSQL", &database),
     ] {
-        println!("  {name:20} {address}");
+        println!("  {name:26} {address}");
     }
     if let Some(pgbouncer) = &stack.pgbouncer {
-        println!("  {:20} {}", "PgBouncer", pgbouncer.url("postgres", "postgres"));
+        println!("  {:26} {}", "PgBouncer", pgbouncer.url("postgres", "postgres"));
     }
     if let Some(redis) = &stack.redis {
-        println!("  {:20} {}", "Redis", redis.url());
+        println!("  {:26} {}", "Redis", redis.url());
     }
     let post = r#"-H 'content-type: application/json' -d '{"title": "Try it", "category": "data"}'"#;
     let fields = "'x-cache|cache-status|^age|content-encoding|x-compression-ratio|x-original-size'";
@@ -55,6 +57,17 @@ pub fn print(stack: &Stack) {
             "Metrics, for Prometheus",
             format!("curl -s '{admin}/stats/prometheus' | grep -E '^(http_requests_total|opt00)' | head -30"),
         ),
+        (
+            "A row that psql writes: what was built from it is dropped from all caches",
+            format!(
+                "psql -qc \"UPDATE workspace.workspace_items SET title = 'By hand' WHERE id = 1\" {database}; curl -s -D - '{front}/api/items/1' | grep -iE 'x-cache|By hand'"
+            ),
+        ),
+        (
+            "The query cache: hits and misses by query and table",
+            format!("curl -s '{api}/metrics' | grep -E '^opt005_db_query_cache'"),
+        ),
+        ("How the companion follows the database's changes", format!("curl -s '{companion}/v1/query-cache'")),
         ("The companion's statistics", format!("curl -s '{companion}/v1/stats'")),
     ] {
         println!("\n  # {what}\n  {line}");
