@@ -44,7 +44,8 @@ impl ApiStack {
             settings: vec!["default_pool_size = 20".to_owned(), "max_client_conn = 1000".to_owned()],
         });
         let pgbouncer = pgbouncer.context("PgBouncer")?;
-        let demo = Demo::start_pooled(&postgres.url(), pgbouncer.port(), items).context("the APIs")?;
+        let demo = Demo::start_binary_pooled(&artifacts::demo()?, &postgres.url(), pgbouncer.port(), items)
+            .context("the APIs")?;
         let args = ["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"].map(str::to_owned).to_vec();
         let redis = Redis::start(RedisOptions { args, ..RedisOptions::default() }).context("Redis")?;
         let companion_options: Vec<CompanionOptions> = (0..COMPANIONS).map(|_| options(&redis)).collect();
