@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask setup`, `demo`, `test`, `trial`, `bench`, `filters`.
+//! The project's own commands: `cargo xtask setup`, `demo`, `test`, `trial`, `bench`, `load`, `filters`.
 
 mod bench;
 mod demo;
+mod load;
 mod test;
 mod trial;
 
@@ -35,6 +36,8 @@ enum Command {
     Trial(trial::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
     Bench(bench::Options),
+    /// Run the load tests of k6/ and set the figures beside the reference system's
+    Load(load::Options),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +69,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(options) => return Ok(test::run(&options)),
         Command::Trial(options) => return trial::run(&options),
         Command::Bench(options) => return bench::run(&options),
+        Command::Load(options) => return load::run(&options),
     }
     Ok(ExitCode::SUCCESS)
 }
