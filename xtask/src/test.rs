@@ -13,7 +13,7 @@ use testbed::{Tool, containers, workspace_root};
 use summary::Summary;
 
 /// The crates that know no host, which also have to work as WebAssembly.
-const HOST_FREE: [&str; 9] = [
+const HOST_FREE: [&str; 10] = [
     "cache-policy",
     "cache-protocol",
     "circuit-breaker",
@@ -23,6 +23,7 @@ const HOST_FREE: [&str; 9] = [
     "invalidation",
     "metric-model",
     "request-memo",
+    "semantic-exchange",
 ];
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -74,6 +75,7 @@ fn run_all(options: &Options) -> Result<Summary> {
     tools.extend([Tool::Prometheus, Tool::Promtool, Tool::Chromium, Tool::K6]);
     tools.extend([Tool::Node, Tool::Timescale, Tool::WasmBindgenTestRunner]);
     tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient]);
+    tools.extend([Tool::DockerRegistry, Tool::Skopeo, Tool::OldestEnvoy]);
     tools.push(Tool::DockerCompose);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {
