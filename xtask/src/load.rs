@@ -2,6 +2,7 @@
 
 mod figures;
 mod k6;
+mod streams;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,12 +40,14 @@ pub struct Options {
 /// A scenario of `k6/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Scenario {
-    /// All that this stack has APIs for, and the comparison
+    /// All of them, and the comparison
     All,
     /// Items
     Workspace,
     /// Trading signals
     TpCapital,
+    /// Questions about the documentation, and the time to each event of streamed answers
+    Rag,
     /// The comparison
     Figures,
 }
@@ -85,24 +88,32 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Tool::PgBouncer,
         Tool::RedisServer,
         Tool::RedisCli,
+        Tool::MiniLm,
     ])?;
     artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])?;
     let reports = workspace_root().join(&options.reports);
     std::fs::create_dir_all(&reports).with_context(|| format!("cannot make {}", reports.display()))?;
     say("starting PostgreSQL, PgBouncer, the APIs, Redis, two companions and Envoy");
     let workers = thread::available_parallelism().map_or(1, |cores| cores.get().min(4)) as u32;
-    let mut stack = ApiStack::start(options.items, workers)?;
+    let asks = matches!(options.scenario, Scenario::All | Scenario::Rag | Scenario::Figures);
+    let mut stack = if asks {
+        ApiStack::start_with_documentation(options.items, workers)?
+    } else {
+        ApiStack::start(options.items, workers)?
+    };
 
     let k6 = K6 {
         base: stack.url(""),
         profile: options.profile.name(),
         seconds: options.seconds,
+        has_documentation: stack.has_documentation(),
         reports: &reports,
     };
     let scenarios: &[&str] = match options.scenario {
-        Scenario::All => &["workspace", "tp-capital", "figures"],
+        Scenario::All => &["workspace", "tp-capital", "rag", "figures"],
         Scenario::Workspace => &["workspace"],
         Scenario::TpCapital => &["tp-capital"],
+        Scenario::Rag => &["rag"],
         Scenario::Figures => &["figures"],
     };
     let mut missed = Vec::new();
@@ -118,7 +129,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     }
     if scenarios.contains(&"figures") {
-        figures::print(&reports.join("figures.json"))?;
+        figures::print(&reports.join("figures.json"), options.seconds)?;
+    }
+    if scenarios.contains(&"rag") {
+        streams::print(&stack.url("/query/stream"))?;
     }
     println!("\nReports: {}", reports.display());
     if missed.is_empty() {

@@ -18,6 +18,8 @@ pub struct K6<'a> {
     pub profile: &'a str,
     /// For how long each part of the comparison is measured, in seconds.
     pub seconds: u32,
+    /// Whether questions are answered.
+    pub has_documentation: bool,
     /// The folder that reports go to.
     pub reports: &'a Path,
 }
@@ -42,6 +44,7 @@ impl K6<'_> {
         k6.args(["run", "--quiet", "--address", ""]).arg(workspace_root().join(format!("k6/{script}.js")));
         k6.env("BASE_URL", &self.base).env("PROFILE", self.profile).env("REPORT_DIR", self.reports);
         k6.env("SECONDS", self.seconds.to_string()).env("K6_NO_USAGE_REPORT", "true").stdin(Stdio::null());
+        k6.env("RAG", if self.has_documentation { "1" } else { "0" });
         k6.spawn().map(Running).context("cannot run k6")
     }
 }
