@@ -115,7 +115,10 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // It stops what it runs first.
+        // Else the bridges of its networks, and their rules, would stay when it has gone.
+        if let Err(error) = self.remove_containers() {
+            eprintln!("cannot remove what the container engine runs: {error:#}");
+        }
         self.process.stop_within(Duration::from_secs(60));
         self.firewall.restore();
         unmount_below(self.dir.path());

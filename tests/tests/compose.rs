@@ -91,7 +91,7 @@ impl<'a> Project<'a> {
     fn up(&self, more_variables: &[&str]) {
         let services = self.compose(more_variables, &["config", "--services"]).unwrap();
         let services = services.lines().filter(|name| !LEFT_OUT.contains(name));
-        let arguments: Vec<&str> = ["up", "--detach", "--wait", "--wait-timeout", "300", "--no-build"]
+        let arguments: Vec<&str> = ["up", "--detach", "--wait", "--wait-timeout", "900", "--no-build"]
             .into_iter()
             .chain(services)
             .collect();
