@@ -2,16 +2,22 @@
 //! PostgreSQL behind PgBouncer.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use tempfile::TempDir;
+
+use crate::containers::output;
 use crate::{
     Companion, CompanionOptions, Demo, Envoy, EnvoyOptions, PgBouncer, PgBouncerOptions, Postgres, Redis,
-    RedisOptions, artifacts, ports, render, workspace_root,
+    RedisOptions, Tool, artifacts, ports, render, temp_dir, workspace_root,
 };
 
 const COMPANIONS: usize = 2;
+/// What the documentation's companion is asked with, and nobody else needs to know.
+const TOKEN: &str = "token-of-the-documentation";
 /// One endpoint of the companions' cluster, as the configuration has it.
 const ENDPOINT: &str = "              - endpoint:\n                  address:\n                    \
                         socket_address: { address: companion, port_value: 8900 }\n";
@@ -25,6 +31,7 @@ pub struct ApiStack {
     metrics_port: u16,
     companions: Vec<Option<Companion>>,
     companion_options: Vec<CompanionOptions>,
+    documentation: Option<Documentation>,
     /// The APIs workspace and tp-capital, in one process.
     pub demo: Demo,
     /// What the companions share.
@@ -35,8 +42,18 @@ pub struct ApiStack {
 }
 
 impl ApiStack {
-    /// Starts it with so many items, and as many signals, and so many workers of Envoy.
+    /// Starts it with so many items, and as many signals, and so many workers of Envoy, without the documentation.
     pub fn start(items: u32, workers: u32) -> Result<ApiStack> {
+        ApiStack::start_all(items, workers, None)
+    }
+
+    /// Likewise, with a companion that answers questions about the project's own documentation, which takes the model.
+    pub fn start_with_documentation(items: u32, workers: u32) -> Result<ApiStack> {
+        let documentation = Documentation::start().context("the documentation")?;
+        ApiStack::start_all(items, workers, Some(documentation))
+    }
+
+    fn start_all(items: u32, workers: u32, documentation: Option<Documentation>) -> Result<ApiStack> {
         // Compiling a query to machine code takes longer than any query of these APIs.
         let postgres = Postgres::start_with(&["jit=off", "shared_buffers=256MB"]).context("PostgreSQL")?;
         let pgbouncer = PgBouncer::start(&PgBouncerOptions {
@@ -55,7 +72,8 @@ impl ApiStack {
             .collect::<Result<Vec<_>>>()
             .context("the companions")?;
         let (port, metrics_port) = (ports::free(), ports::free());
-        let yaml = front_proxy(port, metrics_port, demo.port(), &companion_options)?;
+        let answers = documentation.as_ref().map_or(demo.port(), |documentation| documentation.port);
+        let yaml = front_proxy(port, metrics_port, demo.port(), answers, &companion_options)?;
         let envoy = Envoy::start(&yaml, &EnvoyOptions { concurrency: workers, ..EnvoyOptions::default() });
         let envoy = envoy.context("Envoy")?;
         Ok(ApiStack {
@@ -64,6 +82,7 @@ impl ApiStack {
             metrics_port,
             companions,
             companion_options,
+            documentation,
             demo,
             redis,
             _pgbouncer: pgbouncer,
@@ -79,6 +98,11 @@ impl ApiStack {
     /// Where the front proxy's metrics are, and what the listener of metrics says to this path.
     pub fn metrics_url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.metrics_port)
+    }
+
+    /// Whether questions are answered.
+    pub fn has_documentation(&self) -> bool {
+        self.documentation.is_some()
     }
 
     /// Restarts everything that Slipstream adds, one after the other, as an update does: each companion, then Redis, each only once
@@ -104,6 +128,38 @@ impl ApiStack {
     }
 }
 
+/// A companion that answers questions about `docs/`.
+#[derive(Debug)]
+struct Documentation {
+    _companion: Companion,
+    port: u16,
+    _dir: TempDir,
+}
+
+impl Documentation {
+    fn start() -> Result<Documentation> {
+        let model = Tool::MiniLm.path()?;
+        let model = model.parent().context("the model is in no folder")?.display().to_string();
+        let (dir, port) = (temp_dir("documentation")?, ports::free());
+        let env: Vec<(String, String)> = [
+            ("SLIPSTREAM_EMBEDDINGS__ENABLED", "true".to_owned()),
+            ("SLIPSTREAM_EMBEDDINGS__MODEL_DIR", model),
+            ("SLIPSTREAM_SEMANTIC__ENABLED", "true".to_owned()),
+            ("SLIPSTREAM_RAG__ENABLED", "true".to_owned()),
+            ("SLIPSTREAM_RAG__LISTEN", format!("127.0.0.1:{port}")),
+            ("SLIPSTREAM_RAG__TOKEN", TOKEN.to_owned()),
+            ("SLIPSTREAM_RAG__CORPUS_DIR", dir.path().join("corpus").display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let mut ingest = Command::new(artifacts::companion()?);
+        ingest.args(["rag", "ingest"]).arg(workspace_root().join("docs")).env_clear();
+        output(ingest.envs(env.iter().map(|(name, value)| (name, value))))?;
+        let companion = Companion::start(&CompanionOptions { env, ..CompanionOptions::default() })?;
+        Ok(Documentation { _companion: companion, port, _dir: dir })
+    }
+}
+
 fn options(redis: &Redis) -> CompanionOptions {
     let env = vec![
         ("REDIS_HOST".to_owned(), "127.0.0.1".to_owned()),
@@ -112,7 +168,13 @@ fn options(redis: &Redis) -> CompanionOptions {
     CompanionOptions { env, port: Some(ports::free()), ..CompanionOptions::default() }
 }
 
-fn front_proxy(port: u16, metrics: u16, apis: u16, companions: &[CompanionOptions]) -> Result<String> {
+fn front_proxy(
+    port: u16,
+    metrics: u16,
+    apis: u16,
+    documentation: u16,
+    companions: &[CompanionOptions],
+) -> Result<String> {
     let path = workspace_root().join("compose/envoy/front-proxy.yaml");
     let template = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let address = |port: u16| format!("{{ address: 127.0.0.1, port_value: {port} }}");
@@ -138,6 +200,8 @@ fn front_proxy(port: u16, metrics: u16, apis: u16, companions: &[CompanionOption
         ("{ address: workspace-envoy, port_value: 10000 }", address(apis)),
         ("{ address: tp-capital-envoy, port_value: 10000 }", address(apis)),
         ("{ address: service-launcher, port_value: 8090 }", address(apis)),
+        ("{ address: documentation, port_value: 8910 }", address(documentation)),
+        ("Bearer ${SLIPSTREAM_TOKEN}", format!("Bearer {TOKEN}")),
         (ENDPOINT, endpoints),
         ("/opt/slipstream/filters/", filters),
         // The companions are on loopback, and have none.

@@ -31,7 +31,7 @@ pub struct Engine {
     process: Process,
     socket: PathBuf,
     firewall: Firewall,
-    _dir: TempDir,
+    dir: TempDir,
     _lock: Lock,
 }
 
@@ -69,7 +69,7 @@ impl Engine {
             .args(ADDRESSES)
             .timeout(Duration::from_secs(60))
             .start(answers)?;
-        let engine = Engine { process, socket, firewall, _dir: dir, _lock: lock };
+        let engine = Engine { process, socket, firewall, dir, _lock: lock };
         // A run that was killed may have left some, and they would come back with the engine.
         engine.remove_containers()?;
         Ok(engine)
@@ -115,9 +115,22 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // It stops what it runs first.
+        // Else the bridges of its networks, and their rules, would stay when it has gone.
+        if let Err(error) = self.remove_containers() {
+            eprintln!("cannot remove what the container engine runs: {error:#}");
+        }
         self.process.stop_within(Duration::from_secs(60));
         self.firewall.restore();
+        unmount_below(self.dir.path());
+    }
+}
+
+/// It leaves the network of the machine itself mounted in its folder, which could not be removed then.
+fn unmount_below(folder: &Path) {
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    for place in places.filter(|place| Path::new(place).starts_with(folder)) {
+        let _ = Command::new("umount").arg(place).status();
     }
 }
 

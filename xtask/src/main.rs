@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `fuzz`, `package`.
+//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `load`, `fuzz`, `package`.
 
 mod bench;
 mod demo;
 mod fuzz;
 mod generate;
+mod load;
 mod package;
 mod test;
 mod trial;
@@ -42,6 +43,8 @@ enum Command {
     Package(package::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
     Bench(bench::Options),
+    /// Run the load tests of k6/ and set the figures beside the reference system's
+    Load(load::Options),
     /// Look for inputs that a parser or a filter does not hold on, ten minutes a target
     Fuzz(fuzz::Options),
 }
@@ -77,6 +80,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Trial(options) => return trial::run(&options),
         Command::Package(options) => return package::run(&options),
         Command::Bench(options) => return bench::run(&options),
+        Command::Load(options) => return load::run(&options),
         Command::Fuzz(options) => return fuzz::run(&options),
     }
     Ok(ExitCode::SUCCESS)

@@ -52,7 +52,12 @@ impl Catalogue<'_> {
         if client.query_one(sql, &[]).await?.try_get(0)? {
             return Ok(None);
         }
-        match client.batch_execute(TRIGGER).await {
+        let made = client.batch_execute(TRIGGER).await;
+        if made.as_ref().is_err_and(|error| error.as_db_error().is_some()) {
+            // What was refused leaves its transaction open, in which nothing else would be answered.
+            client.batch_execute("ROLLBACK").await?;
+        }
+        match made {
             Ok(()) => Ok(None),
             // Two companions at once.
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(None),

@@ -11,23 +11,24 @@ use super::{Engine, base, output};
 use crate::{Tool, artifacts, temp_dir, workspace_root};
 
 /// Targets of `testbed/containers/Dockerfile`, and the published images that they stand in for.
-pub const STAND_INS: [(&str, &str); 6] = [
+pub const STAND_INS: [(&str, &str); 7] = [
     ("redis", "redis:7.4-bookworm"),
     ("timescaledb", "timescale/timescaledb:2.17.2-pg15"),
     ("prometheus", "prom/prometheus:v2.53.4"),
     ("envoy", "envoyproxy/envoy:v1.40.0"),
     ("k6", "grafana/k6:1.1.0"),
     ("rust", "rust:1.95-bookworm"),
+    ("python", "python:3.11-slim-bookworm"),
 ];
 /// Targets of `compose/Dockerfile`.
-pub const OWN: [&str; 4] = ["companion", "demo", "envoy", "pgbouncer"];
+pub const OWN: [&str; 5] = ["companion", "demo", "envoy", "pgbouncer", "documentation"];
 
 /// Builds them all.
 pub fn make(engine: &Engine, mut progress: impl FnMut(&str)) -> Result<()> {
     base::make(engine, &mut progress)?;
     let context = temp_dir("images")?;
     let folder = workspace_root().join("testbed/containers");
-    for file in ["Dockerfile", "cargo.sh", "postgres.sh"] {
+    for file in ["Dockerfile", "cargo.sh", "pip.sh", "postgres.sh"] {
         fs::copy(folder.join(file), context.path().join(file))
             .with_context(|| format!("cannot copy {file}"))?;
     }
@@ -44,6 +45,15 @@ pub fn make(engine: &Engine, mut progress: impl FnMut(&str)) -> Result<()> {
     copy(&artifacts::demo()?, "built/slipstream-demo")?;
     for name in artifacts::FILTERS {
         copy(&artifacts::filter(name)?, &format!("built/filters/{name}.wasm"))?;
+    }
+    let model = Tool::MiniLm.path()?;
+    fs::create_dir(context.path().join("model"))?;
+    for file in fs::read_dir(model.parent().context("the model is in no folder")?)? {
+        let file = file?;
+        if !file.file_type()?.is_file() {
+            continue;
+        }
+        copy(&file.path(), &format!("model/{}", file.file_name().display()))?;
     }
     for (target, tag) in STAND_INS {
         progress(&format!("making an image in place of {tag}"));

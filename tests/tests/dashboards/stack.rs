@@ -169,7 +169,10 @@ fn prometheus(proxy: &Proxy, semantic: &FrontProxy, database: &Database) -> Prom
                 database.companion.port()
             ),
         ),
-        ("workspace:8080", format!("127.0.0.1:{}", database.demo.port())),
+        (
+            "file_sd_configs:\n      - files: [targets/services.yml]",
+            format!("static_configs: [{{ targets: [\"127.0.0.1:{}\"] }}]", database.demo.port()),
+        ),
     ];
     let pieces: Vec<(&str, &str)> = pieces.iter().map(|(old, new)| (*old, new.as_str())).collect();
     let configuration = render(&read("prometheus.yml"), &pieces).unwrap();
