@@ -46,11 +46,10 @@ impl Inner {
                 }
                 Ticket::Wait(mut waiting) => {
                     let landed = waiting.wait_for(Option::is_some).await.map(|landed| landed.clone());
-                    match landed.ok().flatten() {
+                    // Otherwise who led went away.
+                    if let Some(class) = landed.ok().flatten() {
                         // What changed meanwhile is found out when it is asked next.
-                        Some(class) => return Ok(class.filter(|class| self.is_current(class))),
-                        // Who led went away.
-                        None => {}
+                        return Ok(class.filter(|class| self.is_current(class)));
                     }
                 }
             }
