@@ -19,6 +19,11 @@ pub(crate) async fn run(service: Arc<Service>, config: Config, local_url: String
             pooling::poll(&config.pooling, meters).await;
         }
     };
+    let proof = async {
+        if let Some(proof) = &service.pooling_proof {
+            proof.find(&config).await;
+        }
+    };
     let capture = async {
         if let Some(capture) = &service.capture {
             capture.run(&service).await;
@@ -29,6 +34,11 @@ pub(crate) async fn run(service: Arc<Service>, config: Config, local_url: String
             semantic.follow().await;
         }
     };
+    let rag = async {
+        if let Some(rag) = &service.rag {
+            rag.follow().await;
+        }
+    };
     let own = async { tokio::join!(service.store.follow(), mesh::announce(&service)) };
-    tokio::join!(own, schemas, ui, pgbouncer, capture, semantic);
+    tokio::join!(own, schemas, ui, pgbouncer, proof, capture, semantic, rag);
 }

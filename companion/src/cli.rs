@@ -7,6 +7,7 @@ mod migrate;
 mod pooling;
 mod purge;
 mod query_cache;
+mod rag;
 mod semantic;
 pub(crate) mod table;
 mod timescale;
@@ -31,6 +32,7 @@ use migrate::Migrate;
 use pooling::Pooling;
 use purge::Purge;
 use query_cache::QueryCache;
+use rag::Rag;
 use semantic::{Embed, Semantic};
 use timescale::Timescale;
 use top::Top;
@@ -69,6 +71,9 @@ enum Command {
     /// Look at the semantic cache of a running companion, and remove what is in it.
     #[command(subcommand)]
     Semantic(Semantic),
+    /// Take documents in, and ask questions about them.
+    #[command(subcommand)]
+    Rag(Rag),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
     /// Watch Envoys and a companion at work, in the terminal.
@@ -161,6 +166,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cache(cache) => ask(cache.run()),
         Command::Embed(embed) => ask(embed.run()),
         Command::Semantic(semantic) => ask(semantic.run()),
+        Command::Rag(rag) => rag.run(),
         Command::Stats(remote) => ask(stats(remote)),
         // What they find decides on the status.
         Command::QueryCache(command) => return ask(command.run()),

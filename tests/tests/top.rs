@@ -112,6 +112,8 @@ fn without_a_terminal_it_says_what_to_use() {
 struct Terminal {
     program: Child,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// Where the process id of the program is.
+    folder: tempfile::TempDir,
 }
 
 impl Terminal {
@@ -119,7 +121,14 @@ impl Terminal {
     fn run(program: &Command) -> Terminal {
         let words = std::iter::once(program.get_program()).chain(program.get_args());
         let line: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
-        let line = format!("stty rows 24 cols 120; exec {}", line.join(" "));
+        let folder = testbed::temp_dir("terminal").unwrap();
+        let process = folder.path().join("process");
+        // What the terminal is like afterwards is shown on it.
+        let line = format!(
+            "stty rows 24 cols 120; sh -c 'echo $$ >{}; exec {}'; status=$?; stty -a; exit $status",
+            process.display(),
+            line.join(" ")
+        );
         let mut program = Command::new("script")
             .args(["--quiet", "--flush", "--return", "--command", &line, "/dev/null"])
             .env("TERM", "xterm-256color")
@@ -136,7 +145,7 @@ impl Terminal {
                 shown.lock().unwrap().process(&bytes[..length]);
             }
         });
-        Terminal { program, screen }
+        Terminal { program, screen, folder }
     }
 
     fn text(&self) -> String {
@@ -148,21 +157,36 @@ impl Terminal {
         assert!(found, "waited in vain for {what} in\n{}", self.text());
     }
 
-    /// Types, and returns the exit status.
-    fn end_with(mut self, keys: &[u8]) -> (Option<i32>, bool, bool) {
+    /// Types, and waits until the program has ended well and the terminal is as it was.
+    fn end_with(mut self, keys: &[u8]) {
         self.program.stdin.as_mut().unwrap().write_all(keys).unwrap();
+        self.ends();
+    }
+
+    /// Sends the program a signal by its name, and waits as `end_with` does.
+    fn end_by(mut self, signal: &str) {
+        let process = std::fs::read_to_string(self.folder.path().join("process")).unwrap();
+        let kill = format!("kill -{signal} {process}");
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+        self.ends();
+    }
+
+    fn ends(&mut self) {
         let mut status = None;
         wait_for("the program to end", || {
             status = self.program.try_wait().unwrap();
             status.is_some()
         });
-        wait_for("the terminal to be as it was", || !self.screen.lock().unwrap().screen().alternate_screen());
-        let screen = self.screen.lock().unwrap();
-        (
-            status.and_then(|status| status.code()),
-            screen.screen().alternate_screen(),
-            screen.screen().hide_cursor(),
-        )
+        self.wait_for("the settings of the terminal", |text| text.contains("iexten"));
+        let (text, screen) = (self.text(), self.screen.lock().unwrap());
+        assert_eq!(status.and_then(|status| status.code()), Some(0), "{text}");
+        assert!(!screen.screen().alternate_screen() && !screen.screen().hide_cursor(), "{text}");
+        for setting in [" icanon", " echo", " isig"] {
+            assert!(
+                text.contains(setting) || text.contains(&setting.replace(' ', "\n")),
+                "{setting}: {text}"
+            );
+        }
     }
 }
 
@@ -195,15 +219,77 @@ fn an_envoy_that_goes_away_and_comes_back_is_shown_so() {
     terminal.wait_for("Envoy to be up again", |text| state(text).as_deref() == Some("up"));
 
     assert!(terminal.screen.lock().unwrap().screen().alternate_screen());
-    assert_eq!(terminal.end_with(b"q"), (Some(0), false, false));
+    terminal.end_with(b"q");
+}
+
+#[test]
+fn several_envoys_are_one_picture_and_one_that_goes_away_leaves_the_others() {
+    let proxy = Setup::new().start(service);
+    let mut other = proxy.another_envoy();
+    let companion = proxy.companion.port();
+    let (first, second) = (proxy.front.envoy.admin_port(), other.envoy.admin_port());
+    let second_url = format!("http://127.0.0.1:{second}");
+    let arguments = ["--envoy", &second_url, "--interval-ms", "200", "--window", "5"];
+    let terminal = Terminal::run(&top(first, companion, &arguments));
+    let state = |text: &str, port: u16| {
+        let url = format!("http://127.0.0.1:{port}");
+        text.lines().find_map(|line| line.strip_prefix(&url).map(|state| state.trim().to_owned()))
+    };
+    terminal.wait_for("both Envoys to be up", |text| {
+        [first, second].iter().all(|port| state(text, *port).as_deref() == Some("up"))
+    });
+    // Each Envoy is asked for another route: the picture has both.
+    let ask_both = || {
+        proxy.get("/api/items");
+        proxy.get_at(&other, "/health");
+    };
+    terminal.wait_for("routes of both", |text| {
+        ask_both();
+        text.contains("workspace/items-list") && text.contains("workspace/health")
+    });
+    other.envoy.process().kill();
+    terminal.wait_for("the second to be away, and the first not", |text| {
+        proxy.get("/api/items");
+        state(text, second).is_some_and(|state| state.starts_with("away: "))
+            && state(text, first).as_deref() == Some("up")
+    });
+    terminal.wait_for("only what the first serves", |text| {
+        proxy.get("/api/items");
+        text.contains("workspace/items-list")
+            && !rate(text, "workspace/health").is_some_and(|rate| rate > 0.0)
+    });
+    terminal.wait_for("the first's rate", |text| {
+        proxy.get("/api/items");
+        rate(text, "workspace/items-list").is_some_and(|rate| rate > 0.0)
+    });
+    terminal.end_by("TERM");
+
+    let once = top(first, companion, &["--envoy", &second_url, "--once", "--json", "--interval-ms", "100"]);
+    let overview: serde_json::Value = serde_json::from_slice(&{ once }.output().unwrap().stdout).unwrap();
+    let up: Vec<&serde_json::Value> =
+        overview["sources"].as_array().unwrap().iter().map(|source| &source["up"]).collect();
+    assert_eq!(up, [true, false, true], "{overview}");
+}
+
+/// The requests a second that stand in a route's line.
+fn rate(text: &str, route: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.split_once(route))?;
+    line.1.split_whitespace().next()?.parse().ok()
 }
 
 #[test]
 fn every_way_to_end_it_restores_the_terminal() {
     let companion = Companion::start(&CompanionOptions::default()).unwrap();
-    for keys in [&b"\x03"[..], b"q"] {
+    let start = || {
         let terminal = Terminal::run(&top(testbed::ports::free(), companion.port(), &[]));
         terminal.wait_for("a first picture", |text| text.contains("q: quit"));
-        assert_eq!(terminal.end_with(keys), (Some(0), false, false), "{keys:?}");
+        assert!(terminal.screen.lock().unwrap().screen().alternate_screen());
+        terminal
+    };
+    for keys in [&b"\x03"[..], b"q", b"\x1b"] {
+        start().end_with(keys);
+    }
+    for signal in ["TERM", "INT", "HUP"] {
+        start().end_by(signal);
     }
 }

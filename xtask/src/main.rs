@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `package`.
+//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `fuzz`, `package`.
 
 mod bench;
 mod demo;
 #[cfg(test)]
 mod documentation;
+mod fuzz;
 mod generate;
 mod package;
 mod test;
@@ -43,6 +44,8 @@ enum Command {
     Package(package::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
     Bench(bench::Options),
+    /// Look for inputs that a parser or a filter does not hold on, ten minutes a target
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +79,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Trial(options) => return trial::run(&options),
         Command::Package(options) => return package::run(&options),
         Command::Bench(options) => return bench::run(&options),
+        Command::Fuzz(options) => return fuzz::run(&options),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -64,8 +64,10 @@ impl Top {
         if !std::io::stdout().is_terminal() {
             bail!("the output is no terminal: use --once, or --once --json");
         }
+        // Before the terminal is changed: from then on a signal must not end the program as it is.
+        let ended = ended()?;
         let mut terminal = ratatui::try_init().context("cannot use the terminal")?;
-        let shown = show(&mut terminal, &mut watcher, interval).await;
+        let shown = show(&mut terminal, &mut watcher, interval, ended).await;
         ratatui::try_restore().context("cannot restore the terminal")?;
         shown.map(|()| ExitCode::SUCCESS)
     }
@@ -87,9 +89,9 @@ async fn show(
     terminal: &mut ratatui::DefaultTerminal,
     watcher: &mut Watcher,
     interval: Duration,
+    ended: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut ended = std::pin::pin!(ended);
     let mut events = events();
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -99,8 +101,7 @@ async fn show(
         first_row = first_row.min(overview.routes.len().saturating_sub(1));
         terminal.draw(|frame| screen::draw(frame, &overview, first_row))?;
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => return Ok(()),
+            () = &mut ended => return Ok(()),
             _ = ticks.tick() => watcher.read().await,
             event = events.recv() => match event {
                 Some(Event::Key(key)) if is_end(&key) => return Ok(()),
@@ -112,6 +113,20 @@ async fn show(
             },
         }
     }
+}
+
+/// Until a signal says that it is over. Ctrl-C in this terminal is a key and no signal, but others may send one.
+fn ended() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
 }
 
 fn is_end(key: &KeyEvent) -> bool {

@@ -114,6 +114,9 @@ pub struct Pooling {
     /// Pools that have metrics of their own; the rest is summed up as `other`.
     #[serde(deserialize_with = "fields::bounded::<1, 10_000, usize, _>")]
     pub max_metric_pools: usize,
+    /// Queries that `serve` asks through PgBouncer when it starts, to see whether clients get each other's answers; 0: none.
+    #[serde(deserialize_with = "fields::bounded::<0, 1_000_000, u32, _>")]
+    pub probe_queries: u32,
 }
 
 /// When a server connection is given back to its pool.
@@ -284,6 +287,7 @@ impl Default for Pooling {
             poll_interval_ms: 10_000,
             console_timeout_ms: 2_000,
             max_metric_pools: 200,
+            probe_queries: 2_000,
         }
     }
 }

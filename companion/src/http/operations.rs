@@ -85,7 +85,15 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
         Ok(()) => {
             // What a database lacks makes requests slower, not wrong, and the cache serves all the same: it is only said, unless the
             // settings want more.
-            let (lines, are_current) = service.schemas.lines();
+            let (mut lines, are_current) = service.schemas.lines();
+            // Wrong rows are worse than none.
+            if let Some(proof) = &service.pooling_proof {
+                let (proven, mixes) = proof.lines();
+                if mixes {
+                    return failure(StatusCode::SERVICE_UNAVAILABLE, proven.join("; "));
+                }
+                lines.extend(proven);
+            }
             if service.requires_schemas && !are_current {
                 return failure(StatusCode::SERVICE_UNAVAILABLE, lines.join("; "));
             }
@@ -108,8 +116,11 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>, headers: Header
     };
     let format = Format::negotiate(&headers);
     let stats = service.semantic.as_ref().map(|semantic| semantic.stats());
-    let waiting = service.embedder.as_ref().map_or(0, Embedder::waiting);
+    let waiting = service.embedder.as_deref().map_or(0, Embedder::waiting);
     metrics.semantic.observe(stats.as_ref(), waiting);
+    if let Some(rag) = &service.rag {
+        rag.observe();
+    }
     match metrics.render(&levels, format) {
         Ok(text) => {
             ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], text).into_response()

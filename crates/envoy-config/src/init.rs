@@ -73,6 +73,7 @@ impl Answers {
             let message = "needs the filter response-cache".to_owned();
             return Err(UnusableAnswer { name: "cache", message });
         }
+        let asks_companion = caches || filters.iter().any(|filter| filter.name == "semantic-cache");
         let (upstream, downstream): (Vec<&Filter>, Vec<&Filter>) =
             filters.into_iter().partition(|filter| filter.is_upstream);
         let downstream: Vec<String> = downstream.iter().map(|filter| self.filter(filter)).collect();
@@ -92,7 +93,7 @@ impl Answers {
                 ("upstream_type", self.upstream.cluster_type().to_owned()),
                 ("upstream_host", self.upstream.host.clone()),
                 ("upstream_port", self.upstream.port.to_string()),
-                ("clusters", if caches { self.companion_clusters() } else { String::new() }),
+                ("clusters", if asks_companion { self.companion_clusters() } else { String::new() }),
             ],
         ))
     }
@@ -122,6 +123,10 @@ impl Answers {
             "response-cache" => (
                 "Outside compression, so that a response is compressed once, stored encoded and served many times.",
                 include_str!("init/response-cache.yaml").trim_end(),
+            ),
+            "semantic-cache" => (
+                "Innermost, right before the router: it reads questions and answers in the clear. Routes turn it on, by a profile.",
+                include_str!("init/semantic-cache.yaml").trim_end(),
             ),
             "compression" => (
                 "Between the router and the service: what the cache answers does not come through here.",

@@ -18,6 +18,7 @@ mod dispatcher;
 pub mod double;
 mod entry;
 mod error;
+mod gauge;
 mod headers;
 mod label_sets;
 mod local_reply;

@@ -7,6 +7,8 @@ use crate::HostError;
 use crate::abi::{self, MetricKind};
 use metric_model::{Metrics, Series};
 
+pub use crate::gauge::Gauge;
+
 /// Name of the counter of calls about metrics that Envoy refused. What they were about is handed over later.
 pub const REFUSED: &str = "slipstream_metric_calls_refused_total";
 
@@ -69,42 +71,6 @@ impl Exporter {
 /// Envoy refuses to add 0 to a counter.
 fn increment(id: u32, delta: u64) -> Result<(), HostError> {
     if delta == 0 { Ok(()) } else { abi::increment_metric(id, i64::try_from(delta).unwrap_or(i64::MAX)) }
-}
-
-/// A number that goes up and down. Envoy shows the sum of what all VMs hold, because each hands over its own changes.
-#[derive(Debug)]
-pub struct Gauge {
-    name: String,
-    id: Option<u32>,
-    handed_over: i64,
-}
-
-impl Gauge {
-    /// A gauge at 0. `name` is the whole name; labels come first, see [`metric_model::encode_label`].
-    pub fn new(name: impl Into<String>) -> Gauge {
-        Gauge { name: name.into(), id: None, handed_over: 0 }
-    }
-
-    /// Sets what this VM holds. After an error Envoy shows the value from before, and the next call makes up for it.
-    pub fn set(&mut self, value: u64) -> Result<(), HostError> {
-        let value = i64::try_from(value).unwrap_or(i64::MAX);
-        let id = match self.id {
-            Some(id) => id,
-            None => *self.id.insert(abi::define_metric(MetricKind::Gauge, &self.name)?),
-        };
-        if value != self.handed_over {
-            abi::increment_metric(id, value - self.handed_over)?;
-            self.handed_over = value;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Gauge {
-    /// A VM that is gone holds nothing.
-    fn drop(&mut self) {
-        let _ = self.set(0);
-    }
 }
 
 #[cfg(test)]
@@ -170,30 +136,5 @@ mod tests {
         assert_eq!(known, [MAX_DEFINED_AT_ONCE, sets, sets + 1]);
         assert_eq!(double::metrics().iter().map(|(_, value)| value).sum::<i64>(), sets as i64);
         assert_eq!(double::metric(REFUSED), None, "to wait is no failure");
-    }
-
-    #[test]
-    fn a_gauge_is_the_sum_over_all_vms() {
-        with(|host| *host = Host::default());
-        let mut first = Gauge::new("bytes");
-        let mut second = Gauge::new("bytes");
-        for (a, b, sum) in [(5, 0, 5), (5, 7, 12), (2, 7, 9), (0, u64::MAX, i64::MAX)] {
-            first.set(a).unwrap();
-            second.set(b).unwrap();
-            assert_eq!(double::metric("bytes"), Some(sum));
-        }
-        drop(second);
-        assert_eq!(double::metric("bytes"), Some(0));
-    }
-
-    #[test]
-    fn a_gauge_makes_up_for_what_was_refused() {
-        with(|host| *host = Host::default());
-        let mut gauge = Gauge::new("bytes");
-        refuse(&["increment_metric"]);
-        assert!(gauge.set(5).is_err());
-        refuse(&[]);
-        gauge.set(6).unwrap();
-        assert_eq!(double::metric("bytes"), Some(6));
     }
 }
