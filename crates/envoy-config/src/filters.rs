@@ -7,7 +7,7 @@ pub struct Filter {
     pub name: &'static str,
     /// Whether it stands between the router and the service; otherwise before the router.
     pub is_upstream: bool,
-    /// Whether it holds headers back until it has seen more, for which Envoy wants a permission.
+    /// Whether it holds headers back until it has seen the body, for which Envoy wants a permission.
     pub holds_headers: bool,
     /// Whether it is of use to services of every kind.
     pub is_general: bool,
@@ -39,7 +39,7 @@ pub const FILTERS: &[Filter] = &[
     Filter {
         name: "response-cache",
         is_upstream: false,
-        holds_headers: true,
+        holds_headers: false,
         is_general: true,
         labels: &["service", "route", "method", "reason", "outcome", "le"],
         schema: schema!("response-cache.json"),

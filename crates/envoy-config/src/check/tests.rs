@@ -159,8 +159,13 @@ fn each_mistake_is_found_once() {
     );
     let stops =
         edited(&[("allow_on_headers_stop_iteration: true", "allow_on_headers_stop_iteration: false")]);
+    let streams = edited(&[
+        ("allow_on_headers_stop_iteration: true", "allow_on_headers_stop_iteration: false"),
+        ("min_bytes: 1024", "mode: stream"),
+    ]);
+    assert!(streams.len() == 3 && streams.iter().all(|said| said.starts_with("warning ")), "{streams:?}");
     let severities: Vec<&str> = stops.iter().filter_map(|said| said.split(' ').next()).collect();
-    assert_eq!(severities, ["warning", "error", "error"], "{stops:?}");
+    assert_eq!(severities, ["warning", "warning", "error"], "{stops:?}");
 }
 
 #[test]
