@@ -151,6 +151,10 @@ fn check_tells_by_its_status_and_as_json() {
     let filters = shipped.matches("FAIL_RELOAD").count();
     assert_eq!(rules.filter(|rule| *rule == "failure-policy").count(), filters);
     assert_eq!(report["errors"], 2 * filters, "{report}");
+    // Where the filters are on another machine, their files are not looked for.
+    let output = slipstream(folder.path(), &["check", "--json", "--ignore", "wasm-file", "broken.yaml"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["errors"], output.status.code()), (&filters.into(), Some(1)), "{report}");
 }
 
 #[test]
