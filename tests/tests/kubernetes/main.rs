@@ -44,7 +44,7 @@ fn every_field_is_one_that_is_documented() {
             let schema = schemas::of(kind, schemas::api_version(kind)).to_string();
             assert_eq!(
                 conform(&schema, &resource.to_string()).unwrap(),
-                [String::new(); 0],
+                Vec::<String>::new(),
                 "{folder}/{file}"
             );
         }
@@ -115,7 +115,7 @@ fn the_filters_stand_in_their_order_and_their_settings_are_right() {
         for Loaded { filter, settings, .. } in &loaded {
             assert_eq!(
                 conform(filter.schema, &settings.to_string()).unwrap(),
-                [String::new(); 0],
+                Vec::<String>::new(),
                 "{}",
                 filter.name
             );
