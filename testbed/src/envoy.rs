@@ -22,11 +22,13 @@ pub struct EnvoyOptions {
     pub log_level: String,
     /// Processors to pin it to, in the notation of `taskset -c`.
     pub cpus: Option<String>,
+    /// Which Envoy; [`Tool::Envoy`] unless set.
+    pub tool: Tool,
 }
 
 impl Default for EnvoyOptions {
     fn default() -> EnvoyOptions {
-        EnvoyOptions { concurrency: 1, log_level: "info".to_owned(), cpus: None }
+        EnvoyOptions { concurrency: 1, log_level: "info".to_owned(), cpus: None, tool: Tool::Envoy }
     }
 }
 
@@ -114,7 +116,7 @@ impl Envoy {
 /// Starts Envoy in a folder with its bootstrap.
 fn launch(dir: &Path, options: &EnvoyOptions) -> Result<Process> {
     let address_file = dir.join(ADDRESS_FILE);
-    Launch::new("envoy", Tool::Envoy.path()?, dir)
+    Launch::new("envoy", options.tool.path()?, dir)
         .args(["-c", "envoy.yaml", "--admin-address-path", ADDRESS_FILE, "--disable-hot-restart"])
         .args(["--concurrency", &options.concurrency.to_string(), "-l", &options.log_level])
         .cpus(options.cpus.clone())

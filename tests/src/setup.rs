@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use testbed::{
-    Answer, Companion, CompanionOptions, EnvoyOptions, FrontProxy, Origin, Question, Redis, Request,
+    Answer, Companion, CompanionOptions, EnvoyOptions, FrontProxy, Origin, Question, Redis, Request, Tool,
 };
 
 use crate::Proxy;
@@ -19,6 +19,7 @@ pub struct Setup {
     edits: Vec<(String, String)>,
     companion: CompanionOptions,
     token: String,
+    envoy: Tool,
 }
 
 impl Default for Setup {
@@ -38,12 +39,19 @@ impl Setup {
             edits: Vec::new(),
             companion: CompanionOptions::default(),
             token: String::new(),
+            envoy: Tool::Envoy,
         }
     }
 
     /// Worker threads of Envoy.
     pub fn workers(mut self, workers: u32) -> Setup {
         self.workers = workers;
+        self
+    }
+
+    /// Which Envoy.
+    pub fn envoy(mut self, tool: Tool) -> Setup {
+        self.envoy = tool;
         self
     }
 
@@ -95,7 +103,7 @@ impl Setup {
         let edits = self.edits.iter().map(|(old, new)| (old.as_str(), new.as_str()));
         // Of two edits of the same piece the first counts: a test's own.
         let edits: Vec<_> = edits.chain(own).collect();
-        let options = EnvoyOptions { concurrency: self.workers, ..EnvoyOptions::default() };
+        let options = EnvoyOptions { concurrency: self.workers, tool: self.envoy, ..EnvoyOptions::default() };
         FrontProxy::start_edited(workspace, companion, &options, &edits)
     }
 

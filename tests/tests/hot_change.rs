@@ -62,7 +62,7 @@ fn filters_are_changed_under_load_and_no_request_fails() {
     let companion = Companion::start(&CompanionOptions::default()).unwrap();
     let read = |name: &str| fs::read_to_string(workspace_root().join("envoy/hot-change").join(name)).unwrap();
     let built = artifacts::filters_dir().display().to_string();
-    let resources = artifacts::FILTERS.map(|filter| {
+    let resources = ["request-metrics", "response-cache", "compression"].map(|filter| {
         // On a busy machine the shipped time would make misses of lookups; either is right here.
         let text = render(&read(&format!("{filter}.yaml")), &[("target/filters", &built)]).unwrap();
         replace(&watched, filter, &text);

@@ -2,6 +2,8 @@
 
 mod bench;
 mod demo;
+#[cfg(test)]
+mod documentation;
 mod fuzz;
 mod generate;
 mod load;

@@ -76,7 +76,7 @@ fn run_all(options: &Options) -> Result<Summary> {
     tools.extend([Tool::Prometheus, Tool::Promtool, Tool::Chromium, Tool::K6]);
     tools.extend([Tool::Node, Tool::Timescale, Tool::WasmBindgenTestRunner]);
     tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient]);
-    tools.extend([Tool::DockerRegistry, Tool::Skopeo, Tool::OldestEnvoy]);
+    tools.extend([Tool::DockerRegistry, Tool::Skopeo, Tool::Envoy136]);
     tools.push(Tool::DockerCompose);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {

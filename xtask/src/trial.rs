@@ -16,6 +16,7 @@ pub struct Options {
 /// Runs them one after the other, and prints what they measure.
 pub fn run(options: &Options) -> Result<ExitCode> {
     crate::ensure(&[Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Wrk, Tool::Postgres])?;
+    crate::ensure(&Tool::OLDER_ENVOYS)?;
     artifacts::build(&[Artifact::Filters, Artifact::Companion])?;
     let mut cargo = Command::new("cargo");
     cargo.args(["test", "--release", "--no-fail-fast"]);

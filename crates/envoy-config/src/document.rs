@@ -199,7 +199,7 @@ mod tests {
     fn what_cannot_be_read_is_named_with_its_line() {
         for (text, line) in [("a: [1\nb: 2", 2), ("", 1), ("a: 1\na: 2\n", 2)] {
             let error = Node::parse(text).unwrap_err();
-            assert_eq!(error.line, line, "{text:?}: {error}");
+            assert!(error.line == line && !error.message.is_empty(), "{text:?}: {error}");
         }
     }
 }

@@ -7,8 +7,10 @@ pub struct Filter {
     pub name: &'static str,
     /// Whether it stands between the router and the service; otherwise before the router.
     pub is_upstream: bool,
-    /// Whether it holds headers back until it has seen more, for which Envoy wants a permission.
+    /// Whether it holds headers back until it has seen the body, for which Envoy wants a permission.
     pub holds_headers: bool,
+    /// Whether it is of use to services of every kind.
+    pub is_general: bool,
     /// The labels of its metrics.
     pub labels: &'static [&'static str],
     /// The JSON Schema of its configuration.
@@ -29,6 +31,7 @@ pub const FILTERS: &[Filter] = &[
         name: "request-metrics",
         is_upstream: false,
         holds_headers: false,
+        is_general: true,
         labels: &["service", "route", "method", "status", "error_type", "cache_status", "le"],
         schema: schema!("request-metrics.json"),
         route_schema: schema!("request-metrics.route.json"),
@@ -36,7 +39,8 @@ pub const FILTERS: &[Filter] = &[
     Filter {
         name: "response-cache",
         is_upstream: false,
-        holds_headers: true,
+        holds_headers: false,
+        is_general: true,
         labels: &["service", "route", "method", "reason", "outcome", "le"],
         schema: schema!("response-cache.json"),
         route_schema: schema!("response-cache.route.json"),
@@ -45,6 +49,7 @@ pub const FILTERS: &[Filter] = &[
         name: "semantic-cache",
         is_upstream: false,
         holds_headers: true,
+        is_general: false,
         labels: &["service", "route", "reason", "outcome", "le"],
         schema: schema!("semantic-cache.json"),
         route_schema: schema!("semantic-cache.route.json"),
@@ -53,6 +58,7 @@ pub const FILTERS: &[Filter] = &[
         name: "compression",
         is_upstream: true,
         holds_headers: true,
+        is_general: true,
         labels: &["service", "route", "outcome", "coding", "mode", "le"],
         schema: schema!("compression.json"),
         route_schema: schema!("compression.route.json"),

@@ -125,7 +125,7 @@ impl Answers {
                 include_str!("init/response-cache.yaml").trim_end(),
             ),
             "semantic-cache" => (
-                "Right before the router, where it reads in the clear. A route takes part by a profile in its metadata.",
+                "Innermost, right before the router: it reads questions and answers in the clear. Routes turn it on, by a profile.",
                 include_str!("init/semantic-cache.yaml").trim_end(),
             ),
             "compression" => (

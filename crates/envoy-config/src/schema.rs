@@ -287,7 +287,7 @@ mod tests {
             ),
         ];
         for (filter, yaml) in cases {
-            assert_eq!(said(filter, yaml), [String::new(); 0], "{yaml}");
+            assert_eq!(said(filter, yaml), Vec::<String>::new(), "{yaml}");
         }
     }
 }

@@ -38,7 +38,7 @@ struct Raw {
     service: Option<String>,
     /// What clients are offered, the most preferred first: zstd, gzip, br and deflate unless set.
     codings: Option<Vec<String>>,
-    /// How hard each coding tries: gzip 5, br 5, zstd 3 and deflate 5 unless set.
+    /// How hard each coding tries: gzip 6, br 5, zstd 3 and deflate 6 unless set.
     levels: RawLevels,
     /// The same for some content types; the first rule that names the type counts.
     level_by_content_type: Vec<RawRule>,

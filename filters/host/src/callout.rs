@@ -3,6 +3,7 @@
 use crate::abi::{self, BufferId, MapId};
 use crate::headers::Headers;
 use crate::{HostError, active, pairs};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Names one callout, unique in the VM.
@@ -14,7 +15,7 @@ pub struct Token(pub u32);
 pub struct Callout<'a> {
     /// The cluster's name in Envoy's configuration.
     pub cluster: &'a str,
-    /// `:authority`; without it the cluster's name.
+    /// `:authority`; without it the cluster's name, with `-` for what no host's name has.
     pub authority: Option<&'a str>,
     /// `:method`.
     pub method: &'a str,
@@ -41,14 +42,23 @@ impl Callout<'_> {
     }
 
     fn send_for(&self, receiver: u32) -> Result<Token, HostError> {
-        let authority = self.authority.unwrap_or(self.cluster);
-        let pseudo = [(":method", self.method), (":path", self.path), (":authority", authority)];
+        let authority = self.authority.map_or_else(|| host_of(self.cluster), Cow::Borrowed);
+        let pseudo = [(":method", self.method), (":path", self.path), (":authority", &authority)];
         let headers =
             pseudo.iter().chain(self.headers).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let token = abi::http_call(self.cluster, &pairs::encode(headers), self.body, self.timeout_ms)?;
         active::sent(token, receiver);
         Ok(Token(token))
     }
+}
+
+/// Meshes name clusters `outbound|8900||host` or `httproute/shop/name/rule/0`, which servers refuse as an authority.
+fn host_of(cluster: &str) -> Cow<'_, str> {
+    let is_of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if cluster.chars().all(is_of_host) {
+        return Cow::Borrowed(cluster);
+    }
+    Cow::Owned(cluster.chars().map(|c| if is_of_host(c) { c } else { '-' }).collect())
 }
 
 /// Why a callout has no answer.
@@ -102,5 +112,23 @@ impl CalloutResponse {
             return Ok(Vec::new());
         }
         abi::buffer(BufferId::CalloutBody, 0, self.body_size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clusters_name_makes_an_authority() {
+        for (cluster, authority) in [
+            ("slipstream-companion", "slipstream-companion"),
+            ("a_b.example", "a_b.example"),
+            ("outbound|8900||companion.internal", "outbound-8900--companion.internal"),
+            ("httproute/shop/companion/rule/0", "httproute-shop-companion-rule-0"),
+            ("höst:80", "h-st-80"),
+        ] {
+            assert_eq!(host_of(cluster), authority);
+        }
     }
 }

@@ -69,6 +69,7 @@ impl Stack {
             concurrency: 1,
             log_level: "warning".to_owned(),
             cpus: Some(PROXY_CPU.to_owned()),
+            ..EnvoyOptions::default()
         };
         // Envoy reads the direct response's file when it starts, and not again.
         let envoy = Envoy::start(&bootstrap, &options)?;

@@ -22,6 +22,10 @@ pub(in crate::cli) struct Check {
     /// The folder in which Envoy is started, where relative paths in the file begin.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
+    /// A rule whose findings are of no interest: wasm-file, where the file is checked on another machine than Envoy's. May be given
+    /// more than once.
+    #[arg(long, value_name = "RULE")]
+    ignore: Vec<String>,
     /// Let warnings count as errors.
     #[arg(long)]
     strict: bool,
@@ -34,7 +38,7 @@ impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let shown = self.file.display();
         let report = match read(&self.file).map(|text| check(&text, &self.folder)) {
-            Ok(Ok(report)) => report,
+            Ok(Ok(report)) => report.without(&self.ignore),
             Ok(Err(unreadable)) => {
                 eprintln!("slipstream: {shown}: {unreadable}");
                 return Ok(ExitCode::from(WRONG_SETTINGS));

@@ -29,7 +29,7 @@ pub(in crate::cli) struct Init {
     /// Where Envoy's admin interface is to listen.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9901")]
     admin: Address,
-    /// The filters to load [default: all but semantic-cache, which needs a companion with embeddings].
+    /// The filters to load [default: request-metrics,response-cache,compression].
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     filters: Vec<String>,
     /// The folder with the filters' .wasm files, as Envoy finds it.
@@ -98,17 +98,18 @@ impl Init {
         };
         let filters = match (self.filters.is_empty(), asks) {
             (false, _) => self.filters,
-            (true, false) => usual_filters(),
+            (true, false) => general_filters(),
             (true, true) => {
-                let usual = usual_filters().join(",");
-                ask::<String>("Which filters?", Some(usual))?
+                let general = general_filters().join(",");
+                ask::<String>("Which filters?", Some(general))?
                     .split(',')
                     .map(|name| name.trim().to_owned())
                     .collect()
             }
         };
-        let caches = filters.iter().any(|name| name.ends_with("response-cache"));
-        let companion = if caches || self.companion.is_some() {
+        let has = |filter: &str| filters.iter().any(|name| name.ends_with(filter));
+        let caches = has("response-cache");
+        let companion = if caches || has("semantic-cache") || self.companion.is_some() {
             or_ask(self.companion, "Where is the companion?", "127.0.0.1:8900")?
         } else {
             "127.0.0.1:8900".parse().map_err(anyhow::Error::msg)?
@@ -142,7 +143,6 @@ impl Init {
     }
 }
 
-fn usual_filters() -> Vec<String> {
-    let usual = FILTERS.iter().filter(|filter| filter.name != "semantic-cache");
-    usual.map(|filter| filter.name.to_owned()).collect()
+fn general_filters() -> Vec<String> {
+    FILTERS.iter().filter(|filter| filter.is_general).map(|filter| filter.name.to_owned()).collect()
 }

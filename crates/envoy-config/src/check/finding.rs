@@ -52,6 +52,19 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+impl Report {
+    fn of(findings: Vec<Finding>) -> Report {
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+        Report { errors, warnings: findings.len() - errors, findings }
+    }
+
+    /// The same without what these rules have found.
+    pub fn without(mut self, rules: &[String]) -> Report {
+        self.findings.retain(|finding| !rules.iter().any(|rule| rule == finding.rule));
+        Report::of(self.findings)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Findings {
     findings: Vec<Finding>,
@@ -95,7 +108,6 @@ impl Findings {
 
     pub(super) fn report(mut self) -> Report {
         self.findings.sort_by(|a, b| (a.line, a.severity, &a.path).cmp(&(b.line, b.severity, &b.path)));
-        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        Report { errors, warnings: self.findings.len() - errors, findings: self.findings }
+        Report::of(self.findings)
     }
 }

@@ -22,12 +22,12 @@ fn check_plugin(placed: &Placed<'_>, plugin: &Node, path: &str, folder: &Path, f
     let name = placed.filter.name;
     check_failure_policy(plugin, path, findings);
     if !plugin.get("allow_on_headers_stop_iteration").is_some_and(Node::is_true) {
-        let severity = if placed.filter.holds_headers { Severity::Error } else { Severity::Warning };
-        let problem = if placed.filter.holds_headers {
-            "allow_on_headers_stop_iteration is not true: responses that the filter holds never go on"
-                .to_owned()
+        let streams = plugin.text_at(&["configuration", "value", "mode"]) == Some("stream");
+        let missing = "allow_on_headers_stop_iteration is not true";
+        let (severity, problem) = if placed.filter.holds_headers && !streams {
+            (Severity::Error, format!("{missing}: what the filter holds never goes on"))
         } else {
-            "allow_on_headers_stop_iteration is not true".to_owned()
+            (Severity::Warning, missing.to_owned())
         };
         let fix = "write allow_on_headers_stop_iteration: true".to_owned();
         findings.add(severity, "headers-stop-iteration", plugin.line, path, problem, fix);
