@@ -2,6 +2,7 @@
 //! real traffic, and that what the promised queries say is what a client measured.
 
 mod panels;
+mod pool;
 mod promised;
 mod stack;
 mod units;
@@ -84,7 +85,7 @@ fn is_not_yet(query: &str) -> bool {
 #[test]
 fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     let stack = Stack::start();
-    let Stack { proxy, prometheus } = &stack;
+    let Stack { proxy, prometheus, .. } = &stack;
     // Rates see what grows: the second time everything does that the first time made.
     stack.exercise();
     stack.wait_until_scraped("http_requests_total", &[("route", "items-write")], 1.0);
@@ -172,7 +173,7 @@ fn answer_for(stack: &Stack, query: &str, labels: &[(&str, &str)]) -> f64 {
 }
 
 fn every_panel_shows_something(stack: &Stack) {
-    let Stack { proxy, prometheus } = stack;
+    let Stack { proxy, prometheus, .. } = stack;
     for beginning in NOT_YET {
         let there = prometheus.query(&format!("count({{__name__=~\"{beginning}.*\"}})")).unwrap();
         assert!(there.is_empty(), "{beginning}… is fed: take it out of NOT_YET");

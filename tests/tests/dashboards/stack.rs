@@ -3,16 +3,19 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::pool::Pool;
 use e2e::{Proxy, Setup, route, wait_for};
 use testbed::{Answer, Client, Prometheus, Question, Request, Response, render, workspace_root};
 
 /// What stands in the trace that some of the traffic belongs to.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Envoy, companion, service and Prometheus.
+/// Envoy, companion, service, PgBouncer and Prometheus.
 pub struct Stack {
     pub proxy: Proxy,
     pub prometheus: Prometheus,
+    /// The companion tells of it.
+    _pool: Pool,
 }
 
 /// Answers by what the path says: its status, after how many milliseconds, how soon stale.
@@ -41,7 +44,12 @@ impl Stack {
     pub fn start() -> Stack {
         let decompressing = "{ name: uploads, match: { path: /uploads }, route: { cluster: workspace }, \
              metadata: { filter_metadata: { slipstream.compression: { decompress_requests: true } } } }";
-        let setup = Setup::new()
+        let pool = Pool::start();
+        let setup = pool
+            .companion_env()
+            .iter()
+            .fold(Setup::new(), |setup, (name, value)| setup.companion_env(name, value));
+        let setup = setup
             .route(route("compared", "{ path: /compared }", "{ enabled: true }"))
             .route(route("measured", "{ prefix: /measured/ }", "{ enabled: false }"))
             .route(route("status", "{ prefix: /status/ }", "{ enabled: false }"))
@@ -50,7 +58,7 @@ impl Stack {
             .route(decompressing);
         let proxy = setup.start(service);
         let prometheus = prometheus(&proxy);
-        Stack { proxy, prometheus }
+        Stack { proxy, prometheus, _pool: pool }
     }
 
     /// Sets every metric going at least once.
