@@ -34,6 +34,11 @@ pub(crate) async fn run(service: Arc<Service>, config: Config, local_url: String
             semantic.follow().await;
         }
     };
+    let rag = async {
+        if let Some(rag) = &service.rag {
+            rag.follow().await;
+        }
+    };
     let own = async { tokio::join!(service.store.follow(), mesh::announce(&service)) };
-    tokio::join!(own, schemas, ui, pgbouncer, proof, capture, semantic);
+    tokio::join!(own, schemas, ui, pgbouncer, proof, capture, semantic, rag);
 }

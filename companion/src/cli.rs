@@ -1,11 +1,13 @@
 //! The command line.
 
 mod cache;
+mod envoy;
 mod logging;
 mod migrate;
 mod pooling;
 mod purge;
 mod query_cache;
+mod rag;
 mod semantic;
 pub(crate) mod table;
 mod timescale;
@@ -25,10 +27,12 @@ use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::server::Server;
 use cache::Cache;
+use envoy::Envoy;
 use migrate::Migrate;
 use pooling::Pooling;
 use purge::Purge;
 use query_cache::QueryCache;
+use rag::Rag;
 use semantic::{Embed, Semantic};
 use timescale::Timescale;
 use top::Top;
@@ -67,6 +71,9 @@ enum Command {
     /// Look at the semantic cache of a running companion, and remove what is in it.
     #[command(subcommand)]
     Semantic(Semantic),
+    /// Take documents in, and ask questions about them.
+    #[command(subcommand)]
+    Rag(Rag),
     /// Print what a running companion has counted since its start, as JSON.
     Stats(Remote),
     /// Watch Envoys and a companion at work, in the terminal.
@@ -80,6 +87,9 @@ enum Command {
     /// TimescaleDB below the signals: what is in force, and how they should lie.
     #[command(subcommand)]
     Timescale(Timescale),
+    /// Envoy's configuration: written for a service, and checked.
+    #[command(subcommand)]
+    Envoy(Envoy),
     /// Check from outside that a live endpoint keeps what Slipstream promises.
     #[command(subcommand)]
     Validate(Validate),
@@ -156,6 +166,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cache(cache) => ask(cache.run()),
         Command::Embed(embed) => ask(embed.run()),
         Command::Semantic(semantic) => ask(semantic.run()),
+        Command::Rag(rag) => rag.run(),
         Command::Stats(remote) => ask(stats(remote)),
         // What they find decides on the status.
         Command::QueryCache(command) => return ask(command.run()),
@@ -163,6 +174,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(migrate) => return ask(migrate.run()),
         Command::Validate(validate) => return ask(validate.run()),
         Command::Pooling(pooling) => return ask(pooling.run()),
+        Command::Envoy(envoy) => return envoy.run(),
         Command::Timescale(timescale) => return ask(timescale.run()),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -51,6 +52,29 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> anyhow::Result<Response<Bytes>> {
+        let request = self.request(method, path_and_query, headers, body.into())?;
+        self.exchange(request, PATIENCE, usize::MAX).await
+    }
+
+    /// Sends a request, and returns as soon as an answer has begun. Whoever drops its body before the end closes the connection.
+    pub(crate) async fn open(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let request = self.request(method, path_and_query, headers, body.into())?;
+        self.http.request(request).await.with_context(|| format!("no answer from {}", self.url))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder().method(method).uri(format!("{}{path_and_query}", self.url));
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
@@ -58,7 +82,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.exchange(request.body(Full::new(body.into()))?, PATIENCE, usize::MAX).await
+        Ok(request.body(Full::new(body))?)
     }
 
     /// Reads a page of at most so many bytes, which may take this long.

@@ -3,10 +3,12 @@
 mod address;
 mod check;
 mod check_pooling;
+mod check_rag;
 mod databases;
 mod fields;
 mod load;
 mod pooling;
+mod rag;
 mod semantic;
 mod share;
 
@@ -20,6 +22,7 @@ pub use address::Address;
 pub use databases::{Database, Migrate};
 pub use load::ConfigError;
 pub use pooling::{PgBouncerVersion, PoolMode, Pooling, TlsMode};
+pub use rag::{Rag, RagEngine};
 pub use semantic::{Embeddings, Semantic};
 pub use share::Share;
 
@@ -64,6 +67,8 @@ pub struct Config {
     pub embeddings: Embeddings,
     /// The semantic cache.
     pub semantic: Semantic,
+    /// The service that answers questions.
+    pub rag: Rag,
 }
 
 /// What is logged, and how.
@@ -304,12 +309,15 @@ impl Config {
 
     /// Where people and the command line reach a companion with these settings on this machine.
     pub fn local_url(&self) -> String {
-        let mut address = self.listen;
-        if address.ip().is_unspecified() {
-            address.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
-        format!("http://{address}")
+        local_url(self.listen)
     }
+}
+
+fn local_url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{address}")
 }
 
 impl Default for Config {
@@ -332,6 +340,7 @@ impl Default for Config {
             change_capture: ChangeCapture::default(),
             embeddings: Embeddings::default(),
             semantic: Semantic::default(),
+            rag: Rag::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod invalidations;
 mod leases;
 mod operations;
 mod query_cache;
+mod rag;
 mod responses;
 mod semantic;
 mod tracing;
@@ -29,6 +30,7 @@ use crate::embedder::Embedder;
 use crate::followers::Followers;
 use crate::metrics::{Metrics, Outcome};
 use crate::pooling::{Meters, Proof};
+use crate::rag::Rag;
 use crate::rivals::Rivals;
 use crate::schema::Schemas;
 use crate::semantic::Semantic;
@@ -39,6 +41,7 @@ use crate::waits::Waits;
 use answer::failure;
 pub(crate) use invalidations::record_and_wait;
 pub(crate) use query_cache::{TableInvalidation, TablesInvalidated};
+pub(crate) use rag::{Desk, router as rag_router};
 
 /// What every handler works with.
 #[derive(Debug)]
@@ -58,8 +61,9 @@ pub(crate) struct Service {
     pub(crate) schemas: Schemas,
     requires_schemas: bool,
     pub(crate) capture: Option<ChangeCapture>,
-    pub(crate) embedder: Option<Embedder>,
+    pub(crate) embedder: Option<Arc<Embedder>>,
     pub(crate) semantic: Option<Arc<Semantic>>,
+    pub(crate) rag: Option<Arc<Rag>>,
     rivals: Rivals,
     max_semantic_bytes: usize,
     max_entry_bytes: usize,
@@ -84,8 +88,9 @@ impl Service {
             true => ChangeCapture::new(config, CaptureMetrics::new(metrics.registry())?),
             false => None,
         };
-        let embedder = Embedder::open(&config.embeddings)?;
-        let semantic = Semantic::open(config, embedder.as_ref())?.map(Arc::new);
+        let embedder = Embedder::open(&config.embeddings)?.map(Arc::new);
+        let semantic = Semantic::open(config, embedder.as_deref())?.map(Arc::new);
+        let rag = Rag::open(config, embedder.as_ref(), semantic.as_ref(), metrics.registry())?.map(Arc::new);
         Ok(Self {
             ui: config.ui.enabled.then(|| Ui::new(&config.ui)),
             otlp: Otlp::start(&config.telemetry, metrics.exports())?,
@@ -95,6 +100,7 @@ impl Service {
             capture,
             embedder,
             semantic,
+            rag,
             max_semantic_bytes: config.semantic.max_entry_bytes,
             store,
             followers: Followers::new(config.lease()),

@@ -13,6 +13,7 @@ mod invalidation_log;
 mod mesh;
 mod metrics;
 mod pooling;
+mod rag;
 mod random;
 mod rivals;
 mod schema;

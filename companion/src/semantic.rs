@@ -4,13 +4,13 @@ mod durable;
 mod namespace;
 mod pending;
 mod state;
-mod vectors;
+pub(crate) mod vectors;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(crate) use durable::Durable;
-pub(crate) use namespace::{Scope, scope_key};
+pub(crate) use namespace::{Scope, fingerprint, scope_key};
 use state::State;
 pub(crate) use state::{Explanation, Found, NewAnswer, Stats, Stored, Verdict};
 

@@ -1,23 +1,29 @@
 //! The server's life: listening, serving, stopping.
 
+mod patient;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::background;
 use crate::config::Config;
-use crate::http::{Service, router};
+use crate::http::{Desk, Service, rag_router, router};
 use crate::store::Store;
+use patient::Patient;
 
 /// A companion that listens and does not serve yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    /// Where questions are answered, if they are.
+    questions: Option<Patient>,
     config: Config,
 }
 
@@ -28,7 +34,18 @@ impl Server {
             .await
             .with_context(|| format!("cannot listen on {} (setting listen)", config.listen))?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, config })
+        let rag = &config.rag;
+        let listen = || {
+            Patient::bind(rag.listen, Duration::from_millis(rag.slow_reader_ms))
+                .with_context(|| format!("cannot listen on {} (setting rag.listen)", rag.listen))
+        };
+        let questions = rag.enabled.then(listen).transpose()?;
+        Ok(Self { listener, address, questions, config })
+    }
+
+    /// The address where it answers questions, if it does.
+    pub fn rag_address(&self) -> Option<SocketAddr> {
+        self.questions.as_ref().and_then(|questions| questions.local_addr().ok())
     }
 
     /// The address it listens on.
@@ -39,7 +56,7 @@ impl Server {
     /// Serves until `stop` is done; then takes no more connections, answers long polls at once, and gives other requests
     /// in flight the configured time.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { listener, address, config } = self;
+        let Self { listener, address, questions, config } = self;
         let (stopping, stops) = watch::channel(false);
         let store = Store::open(&config)?;
         let service = Arc::new(Service::new(&config, store, stops.clone())?);
@@ -53,15 +70,31 @@ impl Server {
                 tracing::debug!(%error, "cannot set TCP_NODELAY");
             }
         });
+        let answering = match (questions, &service.rag) {
+            (Some(questions), Some(rag)) => {
+                tracing::info!(address = %questions.local_addr()?, model = rag.model(), "answering questions");
+                let desk = Arc::new(Desk::new(Arc::clone(rag), &config.rag));
+                let serving = axum::serve(questions, rag_router(desk));
+                Some(tokio::spawn(serving.with_graceful_shutdown(stopped(stops.clone())).into_future()))
+            }
+            _ => None,
+        };
         let serving = tokio::spawn(
             axum::serve(listener, router(service)).with_graceful_shutdown(stopped(stops)).into_future(),
         );
+        let serving = async {
+            let served = serving.await?;
+            if let Some(answering) = answering {
+                answering.await??;
+            }
+            Ok::<_, anyhow::Error>(served?)
+        };
 
         stop.await;
         tracing::info!("stopping");
         stopping.send_replace(true);
         match tokio::time::timeout(config.shutdown_grace(), serving).await {
-            Ok(served) => served??,
+            Ok(served) => served?,
             Err(_) => tracing::warn!(grace_ms = config.shutdown_grace_ms, "requests were still in flight"),
         }
         background.abort();

@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio_postgres::types::Type;
 
+use crate::Api;
 use crate::database::Database;
 use crate::error::Error;
 use crate::item::{COLUMNS, Item};
@@ -44,16 +45,24 @@ impl FromRef<Databases> for signals::Signals {
     }
 }
 
-/// The APIs on these databases.
-pub fn router(items: Database, signals: Database) -> Router {
-    Router::new()
-        .route("/api/items", get(list_items).post(create_item))
-        .route("/api/items/{id}", get(read_item))
-        .route("/api/stats", get(stats))
-        .route("/api/signals", get(signals::list).post(signals::create))
-        .route("/api/signals/latest", get(signals::latest))
-        .route("/api/signals/summary", get(signals::summary))
-        .route("/health", get(health))
+/// All the APIs on these databases, or only one. `/health` is about the items' database unless the signals are all there is.
+pub fn router(items: Database, signals: Database, only: Option<Api>) -> Router {
+    let mut router = Router::new();
+    if only != Some(Api::TpCapital) {
+        router = router
+            .route("/api/items", get(list_items).post(create_item))
+            .route("/api/items/{id}", get(read_item))
+            .route("/api/stats", get(stats));
+    }
+    if only != Some(Api::Workspace) {
+        router = router
+            .route("/api/signals", get(signals::list).post(signals::create))
+            .route("/api/signals/latest", get(signals::latest))
+            .route("/api/signals/summary", get(signals::summary));
+    }
+    let watched = if only == Some(Api::TpCapital) { signals.clone() } else { items.clone() };
+    router
+        .route("/health", get(async move || health(&watched).await))
         .fallback(async |uri: Uri| Error::NotFound(format!("there is nothing at {}", uri.path())))
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .with_state(Databases { items: Items(items), signals: signals::Signals(signals) })
@@ -90,7 +99,7 @@ async fn stats(State(Items(database)): State<Items>) -> Result<Json<Stats>, Erro
     Ok(Json(Stats::read(&database).await?))
 }
 
-async fn health(State(Items(database)): State<Items>) -> Result<Json<serde_json::Value>, Error> {
+async fn health(database: &Database) -> Result<Json<serde_json::Value>, Error> {
     database.query_one("SELECT 1", &[]).await?;
     Ok(Json(json!({ "status": "ok" })))
 }

@@ -4,7 +4,10 @@ mod api;
 mod cursor;
 mod database;
 mod error;
+mod generator;
+mod http_client;
 mod item;
+mod launcher;
 mod list;
 mod new_item;
 mod parameters;
@@ -15,6 +18,7 @@ mod stats;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use axum::Router;
 use clap::{Parser, Subcommand};
 use pooled_postgres::Way;
 use tokio::net::TcpListener;
@@ -35,6 +39,19 @@ struct Arguments {
 enum Command {
     /// Bring the database up to date, fill it if it is empty, and serve the APIs
     Serve(Settings),
+    /// Watch the health of services and tell it, the API service-launcher
+    Launcher(launcher::Settings),
+    /// Send new trading signals to the API tp-capital, one after the other
+    Generate(generator::Settings),
+}
+
+/// Which of the APIs to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Api {
+    /// Items, `/api/items` and `/api/stats`
+    Workspace,
+    /// Trading signals, `/api/signals`
+    TpCapital,
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +59,9 @@ struct Settings {
     /// The address to listen on
     #[arg(long, env = "DEMO_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Serve this API only [default: all of them]
+    #[arg(long, env = "DEMO_API", value_enum)]
+    api: Option<Api>,
     /// The PostgreSQL database, such as postgres://user:password@127.0.0.1:5432/workspace
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: String,
@@ -92,10 +112,14 @@ impl Settings {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Command::Serve(settings) = Arguments::parse().command;
+    let command = Arguments::parse().command;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
-    serve(settings).await
+    match command {
+        Command::Serve(settings) => serve(settings).await,
+        Command::Launcher(settings) => launcher::run(settings, stop_signal()?).await,
+        Command::Generate(settings) => generator::run(settings, stop_signal()?).await,
+    }
 }
 
 async fn serve(settings: Settings) -> Result<()> {
@@ -113,14 +137,26 @@ async fn serve(settings: Settings) -> Result<()> {
     };
     let with_indexes = !settings.without_indexes;
     let count = settings.signals.unwrap_or(settings.items);
-    seed::ITEMS.prepare(direct, settings.items, with_indexes).await.context("cannot prepare the items")?;
-    seed::SIGNALS.prepare(signals_direct, count, with_indexes).await.context("cannot prepare the signals")?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    if settings.api != Some(Api::TpCapital) {
+        let prepared = seed::ITEMS.prepare(direct, settings.items, with_indexes).await;
+        prepared.context("cannot prepare the items")?;
+    }
+    if settings.api != Some(Api::Workspace) {
+        let prepared = seed::SIGNALS.prepare(signals_direct, count, with_indexes).await;
+        prepared.context("cannot prepare the signals")?;
+    }
+    listen(settings.listen, api::router(items, signals, settings.api), stop_signal()?).await
+}
+
+/// Serves until it is asked to stop, and answers what has been asked by then.
+async fn listen(
+    address: SocketAddr,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
-    let stop = stop_signal()?;
-    axum::serve(listener, api::router(items, signals)).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

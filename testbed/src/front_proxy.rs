@@ -45,6 +45,21 @@ impl FrontProxy {
         Ok(FrontProxy { envoy, port })
     }
 
+    /// Starts `envoy/semantic.yaml` in front of a chat service, a RAG service and a companion, after replacing more literal
+    /// pieces of the rendered file.
+    pub fn start_semantic(
+        services: (u16, u16),
+        companion: u16,
+        options: &EnvoyOptions,
+        edits: &[(&str, &str)],
+    ) -> Result<FrontProxy> {
+        artifacts::filter("semantic-cache")?;
+        let ((chat, rag), port) = (services, ports::free());
+        let ports = [(10_000, port), (9_901, ports::free()), (8_000, chat), (8_700, rag), (8_900, companion)];
+        let envoy = Envoy::start(&render(&shipped("semantic.yaml", &ports)?, edits)?, options)?;
+        Ok(FrontProxy { envoy, port })
+    }
+
     /// Starts it in front of these two, on free ports.
     pub fn start(workspace: u16, companion: u16, options: &EnvoyOptions) -> Result<FrontProxy> {
         FrontProxy::start_edited(workspace, companion, options, &[])

@@ -177,22 +177,32 @@ impl Client {
         self.send(Request::get(url)).expect("an answer")
     }
 
+    /// Sends a request, and returns status, header fields and body as soon as the answer has begun.
+    pub(crate) fn open(&self, request: Request) -> Result<(u16, HeaderMap, Box<dyn Read + Send>)> {
+        let what = format!("{} {}", request.method, request.url);
+        let (parts, body) = self.begin(request).with_context(|| what)?.into_parts();
+        Ok((parts.status.as_u16(), parts.headers, Box::new(body.into_reader())))
+    }
+
     fn exchange(&self, request: Request) -> Result<Response> {
+        let (parts, mut body) = self.begin(request)?.into_parts();
+        let body = body.with_config().limit(LARGEST_BODY).read_to_vec()?;
+        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    fn begin(&self, request: Request) -> Result<http::Response<ureq::Body>> {
         let mut builder = http::Request::builder().method(request.method.as_str()).uri(&request.url);
         for (name, value) in &request.headers {
             builder = builder.header(name.as_str(), value.as_slice());
         }
-        let response = match &request.body {
+        Ok(match &request.body {
             None => self.agent.run(builder.body(())?)?,
             Some(body) if request.chunked => {
                 let mut reader = body.as_slice();
                 self.agent.run(builder.body(SendBody::from_reader(&mut reader))?)?
             }
             Some(body) => self.agent.run(builder.body(body.as_slice())?)?,
-        };
-        let (parts, mut body) = response.into_parts();
-        let body = body.with_config().limit(LARGEST_BODY).read_to_vec()?;
-        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body })
+        })
     }
 }
 

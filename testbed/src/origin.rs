@@ -217,7 +217,7 @@ fn converse(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     Ok(())
 }
 
-fn read_question(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Question>> {
+pub(crate) fn read_question(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Question>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if reader.read_until(b'\n', &mut head)? == 0 {

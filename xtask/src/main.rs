@@ -1,7 +1,10 @@
-//! The project's own commands: `cargo xtask setup`, `demo`, `test`, `trial`, `bench`, `filters`.
+//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `fuzz`, `package`.
 
 mod bench;
 mod demo;
+mod fuzz;
+mod generate;
+mod package;
 mod test;
 mod trial;
 
@@ -27,14 +30,20 @@ enum Command {
     Setup,
     /// Build the filters into target/filters
     Filters,
+    /// Write the schemas and reference pages that are made from the code
+    Generate,
     /// Show a real API behind a real Envoy getting faster
     Demo(demo::Options),
     /// Run every test on the real parts; the last line is `N passed, N failed`
     Test(test::Options),
     /// Run the long forms of tests: many purges, many misses at once, many keys
     Trial(trial::Options),
+    /// Build what is delivered: filters, OCI layouts, the companion's Debian package, checksums, SBOMs, provenance
+    Package(package::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
     Bench(bench::Options),
+    /// Look for inputs that a parser or a filter does not hold on, ten minutes a target
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,10 +71,13 @@ fn run(command: Command) -> Result<ExitCode> {
             artifacts::build(&[Artifact::Filters])?;
             println!("{}", artifacts::filters_dir().display());
         }
+        Command::Generate => generate::run()?,
         Command::Demo(options) => return demo::run(&options),
         Command::Test(options) => return Ok(test::run(&options)),
         Command::Trial(options) => return trial::run(&options),
+        Command::Package(options) => return package::run(&options),
         Command::Bench(options) => return bench::run(&options),
+        Command::Fuzz(options) => return fuzz::run(&options),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use tokio_postgres::config::SslMode;
 
 use super::check_pooling;
+use super::check_rag;
 use super::{ChangeCapture, Config, ConfigError, Database, Redis};
 use crate::change_capture as capture;
 
@@ -25,6 +26,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(error("token", reason));
     }
     check_semantic(config)?;
+    check_rag::check(config)?;
     check_servers(&config.redis)?;
     check_tls(&config.redis)?;
     for (section, database) in [("workspace", &config.workspace), ("tp_capital", &config.tp_capital)] {

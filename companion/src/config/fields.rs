@@ -7,7 +7,7 @@ use hyper::Uri;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Address, LogFormat, LogLevel, PgBouncerVersion, Secret};
+use super::{Address, LogFormat, LogLevel, PgBouncerVersion, RagEngine, Secret};
 
 /// A whole number from `MIN` to `MAX`.
 pub(super) fn bounded<'de, const MIN: u64, const MAX: u64, T, D>(deserializer: D) -> Result<T, D::Error>
@@ -188,6 +188,26 @@ pub(super) fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lo
             "trace" => Some(LogLevel::Trace),
             _ => None,
         },
+    })
+}
+
+/// What makes answers.
+pub(super) fn rag_engine<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RagEngine, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "\"extractive\" or \"openai\"",
+        parse: |text| match text {
+            "extractive" => Some(RagEngine::Extractive),
+            "openai" => Some(RagEngine::OpenAi),
+            _ => None,
+        },
+    })
+}
+
+/// The name of a header field, in lower case.
+pub(super) fn header_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "the name of a header field, such as \"x-tenant-id\"",
+        parse: |text| text.parse::<hyper::header::HeaderName>().ok().map(|name| name.as_str().to_owned()),
     })
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn check(State(service): State<Arc<Service>>, request: Request,
     answer
 }
 
-fn carries(headers: &HeaderMap, token: &[u8]) -> bool {
+pub(super) fn carries(headers: &HeaderMap, token: &[u8]) -> bool {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return false };
     let Some((scheme, given)) = value.as_bytes().split_at_checked(b"Bearer ".len()) else { return false };
     scheme.eq_ignore_ascii_case(b"Bearer ") && are_equal(given, token)

@@ -116,8 +116,11 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>, headers: Header
     };
     let format = Format::negotiate(&headers);
     let stats = service.semantic.as_ref().map(|semantic| semantic.stats());
-    let waiting = service.embedder.as_ref().map_or(0, Embedder::waiting);
+    let waiting = service.embedder.as_deref().map_or(0, Embedder::waiting);
     metrics.semantic.observe(stats.as_ref(), waiting);
+    if let Some(rag) = &service.rag {
+        rag.observe();
+    }
     match metrics.render(&levels, format) {
         Ok(text) => {
             ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], text).into_response()

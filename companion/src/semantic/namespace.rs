@@ -25,11 +25,19 @@ pub(crate) struct Scope {
 
 /// The name of a namespace. Texts may be long, and may be chosen to look like another's: each is hashed by itself.
 pub(crate) fn scope_key(scope: &Scope) -> String {
+    let texts = [&scope.tenant, &scope.model, &scope.system, &scope.history];
+    digest(texts.map(String::as_str).iter(), &[u8::from(scope.stream)])
+}
+
+/// What tells these texts from any others.
+pub(crate) fn fingerprint(texts: &[&str]) -> String {
+    digest(texts.iter(), &[])
+}
+
+fn digest<'a>(texts: impl Iterator<Item = &'a &'a str>, rest: &[u8]) -> String {
     let mut all = Sha256::new();
-    for text in [&scope.tenant, &scope.model, &scope.system, &scope.history] {
-        all.update(Sha256::digest(text.as_bytes()));
-    }
-    all.update([u8::from(scope.stream)]);
+    texts.for_each(|text| all.update(Sha256::digest(text.as_bytes())));
+    all.update(rest);
     all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -18,6 +18,8 @@ pub enum Unit {
     Whole,
     /// Observed in microseconds, exposed in seconds.
     Microseconds,
+    /// Shares of one: observed in thousandths, exposed as fractions.
+    Thousandths,
 }
 
 impl Unit {
@@ -26,6 +28,7 @@ impl Unit {
         match self {
             Unit::Whole => 1,
             Unit::Microseconds => 1_000_000,
+            Unit::Thousandths => 1_000,
         }
     }
 }
@@ -49,6 +52,11 @@ impl HistogramSpec {
     /// Durations: observed in microseconds, exposed in seconds.
     pub fn seconds(name: &'static str, bounds_us: &[u64]) -> HistogramSpec {
         HistogramSpec { name, unit: Unit::Microseconds, bounds: bounds_us.to_vec() }
+    }
+
+    /// Shares of one: observed in thousandths, exposed as fractions.
+    pub fn share(name: &'static str, bounds_thousandths: &[u64]) -> HistogramSpec {
+        HistogramSpec { name, unit: Unit::Thousandths, bounds: bounds_thousandths.to_vec() }
     }
 
     /// Bytes, percent and the like.
@@ -109,6 +117,8 @@ mod tests {
             (1, 1_000_000, "0.000001"),
             (0, 1_000_000, "0"),
             (100, 1, "100"),
+            (950, 1_000, "0.95"),
+            (1_000, 1_000, "1"),
         ] {
             assert_eq!(decimal(value, per_base), text);
         }

@@ -38,7 +38,7 @@ type OfRoute = Rc<Route<RouteSettings>>;
 pub fn begin(plugin: &Compression, request: &Headers, end_of_stream: bool) -> Result<State, HostError> {
     let route = plugin.routes.current(request.first(":authority").unwrap_or_default(), now_ms())?;
     let mode = match &route.settings {
-        Some(RouteSettings { enabled: true, mode, .. }) => mode.map(Mode::from),
+        Some(RouteSettings { enabled: true, mode, .. }) => mode.map(Mode::from).or(plugin.config.mode),
         Some(_) => return Ok(pass(plugin, &route, "disabled")),
         None => return Ok(pass(plugin, &route, "invalid_route_settings")),
     };

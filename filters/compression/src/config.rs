@@ -1,7 +1,8 @@
 //! The filter's configuration.
 
+use crate::route::ModeName;
 use compression_policy::levels::{CodingLevels, range};
-use compression_policy::{Codings, ContentTypes, Levels};
+use compression_policy::{Codings, ContentTypes, Levels, Mode};
 use serde::Deserialize;
 use slipstream_host::{ConfigError, load_config};
 use std::ops::RangeInclusive;
@@ -16,6 +17,8 @@ pub struct Config {
     /// What is compressed, and with which codings. zstd, gzip, br and deflate, 1,024 bytes to 1 MiB of text and JSON
     /// unless set; 1 MiB is what Envoy buffers unless told otherwise.
     pub policy: compression_policy::Config,
+    /// How responses are compressed where their route does not say.
+    pub mode: Option<Mode>,
     /// How many responses each worker compresses piece by piece at a time; what exceeds them is sent as it is. 100 unless
     /// set.
     pub max_streams: usize,
@@ -28,38 +31,79 @@ pub struct Config {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
+    /// Value of the metrics' label `service`; without it, the name of the route's cluster.
     service: Option<String>,
+    /// What clients are offered, the most preferred first: zstd, gzip, br and deflate unless set.
     codings: Option<Vec<String>>,
+    /// How hard each coding tries: gzip 5, br 5, zstd 3 and deflate 5 unless set.
     levels: RawLevels,
+    /// The same for some content types; the first rule that names the type counts.
     level_by_content_type: Vec<RawRule>,
+    /// Shorter responses are left as they are.
+    #[cfg_attr(test, schemars(range(min = 1, max = 16777216)))]
     min_bytes: u64,
+    /// Longer responses, and those of unknown length, are compressed as they come. Envoy holds the others meanwhile: the
+    /// listener's `per_connection_buffer_limit_bytes` must be at least this.
+    #[cfg_attr(test, schemars(range(min = 1, max = 16777216)))]
     max_bytes: u64,
+    /// How responses are compressed where their route does not say: `buffer` (whole), `stream` (as they come) or `observe`. Unless
+    /// set: whole up to `max_bytes`, others as they come. `stream` needs no `allow_on_headers_stop_iteration`.
+    mode: Option<ModeName>,
+    /// Responses that each worker compresses as they come at a time; more are sent as they are.
+    #[cfg_attr(test, schemars(range(min = 0, max = 10000)))]
     max_streams: u64,
+    /// Bytes that the body of a request may have that is decompressed, before and after.
+    #[cfg_attr(test, schemars(range(min = 1, max = 16777216)))]
     max_request_bytes: u64,
+    /// How many times its size such a body may grow to.
+    #[cfg_attr(test, schemars(range(min = 1, max = 100000)))]
     max_request_ratio: u64,
+    /// Label sets that a metric may have, in all workers together; more are counted as `other`.
+    #[cfg_attr(test, schemars(range(min = 1, max = 100000)))]
     max_label_sets: u64,
+    /// What is compressed: text, JSON, JavaScript, XML and SVG unless set.
     content_types: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct RawLevels {
+    /// Level of gzip, 1 to 9.
+    #[cfg_attr(test, schemars(range(min = 1, max = 9)))]
     gzip: Option<u8>,
+    /// Level of br, 0 to 11.
+    #[cfg_attr(test, schemars(range(min = 0, max = 11)))]
     br: Option<u8>,
+    /// Level of zstd, 1 to 19.
+    #[cfg_attr(test, schemars(range(min = 1, max = 19)))]
     zstd: Option<u8>,
+    /// Level of deflate, 1 to 9.
+    #[cfg_attr(test, schemars(range(min = 1, max = 9)))]
     deflate: Option<u8>,
 }
 
 /// Not flattened, because serde forgets the paths of mistakes there.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawRule {
+    /// Content types, such as `text/css` or `text/*`.
     types: Vec<String>,
+    /// Level of gzip, 1 to 9.
+    #[cfg_attr(test, schemars(range(min = 1, max = 9)))]
     gzip: Option<u8>,
+    /// Level of br, 0 to 11.
+    #[cfg_attr(test, schemars(range(min = 0, max = 11)))]
     br: Option<u8>,
+    /// Level of zstd, 1 to 19.
+    #[cfg_attr(test, schemars(range(min = 1, max = 19)))]
     zstd: Option<u8>,
+    /// Level of deflate, 1 to 9.
+    #[cfg_attr(test, schemars(range(min = 1, max = 9)))]
     deflate: Option<u8>,
 }
 
@@ -72,6 +116,7 @@ impl Default for Raw {
             level_by_content_type: Vec::new(),
             min_bytes: 1_024,
             max_bytes: 1 << 20,
+            mode: None,
             max_streams: 100,
             max_request_bytes: 1 << 20,
             max_request_ratio: 100,
@@ -111,6 +156,7 @@ impl Config {
                 max_bytes,
                 types: types.transpose()?.unwrap_or_default(),
             },
+            mode: raw.mode.map(Mode::from),
             max_streams: within("max_streams", raw.max_streams, 0..=10_000)? as usize,
             max_request_bytes: within("max_request_bytes", raw.max_request_bytes, 1..=MAX_BYTES)? as usize,
             max_request_ratio: within("max_request_ratio", raw.max_request_ratio, 1..=100_000)? as usize,
@@ -155,6 +201,14 @@ mod tests {
     use http_semantics::ContentCoding;
 
     #[test]
+    fn the_schema_is_the_codes() {
+        testbed::assert_generated(
+            "envoy/schemas/compression.json",
+            &format!("{:#}\n", schemars::schema_for!(Raw).to_value()),
+        );
+    }
+
+    #[test]
     fn nothing_is_all_defaults() {
         let config = Config::parse(b"").unwrap();
         assert_eq!((config.max_streams, config.service), (100, None));
@@ -169,11 +223,11 @@ mod tests {
     #[test]
     fn all_fields() {
         let json = br#"{"service": "shop", "levels": {"gzip": 9}, "min_bytes": 10, "max_bytes": 20,
-            "max_label_sets": 5, "content_types": ["text/plain"], "codings": ["br", "gzip"], "max_streams": 0,
+            "max_label_sets": 5, "content_types": ["text/plain"], "codings": ["br", "gzip"], "max_streams": 0, "mode": "stream",
             "level_by_content_type": [{"types": ["text/css"], "br": 11}]}"#;
         let config = Config::parse(json).unwrap();
         assert_eq!(config.service.as_deref(), Some("shop"));
-        assert_eq!((config.max_streams, config.max_label_sets), (0, 5));
+        assert_eq!((config.max_streams, config.max_label_sets, config.mode), (0, 5, Some(Mode::Stream)));
         assert_eq!(config.levels.level(ContentCoding::Gzip, b"text/css"), 9);
         assert_eq!(config.levels.level(ContentCoding::Br, b"text/css"), 11);
         assert!(config.policy.codings.iter().eq([ContentCoding::Br, ContentCoding::Gzip]));
@@ -211,6 +265,7 @@ mod tests {
                 "`brotli`: expected gzip, br, zstd, deflate",
             ),
             (r#"{"codings": []}"#, "codings", "expected one of"),
+            (r#"{"mode": "chunk"}"#, "mode", "expected one of `buffer`, `stream`, `observe`"),
             (r#"{"max_request_bytes": 0}"#, "max_request_bytes", "expected 1 to 16777216"),
             (r#"{"max_request_ratio": 0}"#, "max_request_ratio", "expected 1 to 100000"),
             (r#"{"max_streams": 10001}"#, "max_streams", "expected 0 to 10000"),

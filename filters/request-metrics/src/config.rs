@@ -18,24 +18,40 @@ const MAX_BUCKETS: usize = 50;
 
 /// The configuration as it is written.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Written {
+    /// Value of the label `service`; without it, the name of the cluster that the route leads to.
     service: Option<String>,
+    /// The request fields, beside method, authority and path, by which your routes are chosen (`[]` if there are none). With it a
+    /// request like an earlier one is not asked for its route. Leave it out where anything else chooses routes: an address,
+    /// a certificate, filter state, chance.
     route_fields: Option<Vec<String>>,
+    /// Label sets that a metric may have, in all workers together; more are counted as `other`.
     #[serde(default = "default_max_label_sets")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 100000)))]
     max_label_sets: u64,
+    /// Upper bounds of the buckets of `http_request_duration_seconds`, ascending, 50 at most. OpenTelemetry's unless set, 0.005
+    /// to 10.
     duration_buckets_seconds: Option<Vec<f64>>,
+    /// Upper bounds of the buckets of the sizes, ascending, 50 at most. 1 KiB to 16 MiB in powers of 4 unless set.
     size_buckets_bytes: Option<Vec<u64>>,
+    /// Labels for paths where a route's name is too coarse: with `/api/items/{id}` the label `route` is `/api/items/:id`;
+    /// `{rest=**}` at the end stands for the rest. The first that matches counts.
     #[serde(default)]
     path_templates: Vec<String>,
+    /// Series that are there from the start, at 0, so that `rate()` sees the first requests. Needs `service`.
     #[serde(default)]
     label_sets_at_start: Vec<LabelSet>,
+    /// Measures how long services take, apart from the whole (`slipstream_http_upstream_duration_seconds`); asks Envoy one more
+    /// thing for each request that is not a hit.
     #[serde(default)]
     upstream_duration: bool,
 }
 
 /// Labels of requests that are known to come.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LabelSet {
     /// The label `route`.
@@ -43,6 +59,7 @@ pub struct LabelSet {
     /// The label `method`.
     pub method: String,
     /// The label `status`.
+    #[cfg_attr(test, schemars(range(min = 100, max = 599)))]
     pub status: u16,
 }
 
@@ -165,6 +182,14 @@ fn ascending<T: Copy + std::fmt::Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_schema_is_the_codes() {
+        testbed::assert_generated(
+            "envoy/schemas/request-metrics.json",
+            &format!("{:#}\n", schemars::schema_for!(Written).to_value()),
+        );
+    }
 
     #[test]
     fn nothing_is_all_defaults() {

@@ -21,8 +21,10 @@ pub struct RouteLabels {
 
 /// A route's metadata under `slipstream.request-metrics`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct RouteSettings {
+    /// The label `route` of the route's requests, in place of the route's name and of path templates.
     route: Option<String>,
 }
 
@@ -106,5 +108,18 @@ impl RouteLabels {
         let route = self.routes.named(name, authority, now_ns / NANOS_PER_MS)?;
         let own = route.settings.as_ref().and_then(|settings| settings.route.as_deref());
         Ok(own.map(|own| own.as_bytes().into()).or(path).unwrap_or_else(|| route.name.as_bytes().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_the_codes() {
+        testbed::assert_generated(
+            "envoy/schemas/request-metrics.route.json",
+            &format!("{:#}\n", schemars::schema_for!(RouteSettings).to_value()),
+        );
     }
 }

@@ -8,6 +8,7 @@ use slipstream_host::{ConfigError, check_field_names};
 
 /// The plugin's configuration.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The label `service` of the metrics; without it the name of the route's cluster.
@@ -19,6 +20,7 @@ pub struct Config {
     pub l1: L1,
     /// Bytes that a response's body may have to be stored.
     #[serde(default = "default_max_entry_bytes")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 67108864)))]
     pub max_entry_bytes: u64,
     /// Request fields that carry credentials: a request with one of them bypasses the cache, unless the route makes the
     /// field part of the key.
@@ -32,6 +34,7 @@ pub struct Config {
     pub tag_headers: Vec<String>,
     /// Milliseconds that a request waits at most for another's fetch of the same response; 0 has each fetch for itself.
     #[serde(default = "default_collapse_wait_ms")]
+    #[cfg_attr(test, schemars(range(min = 0, max = 60000)))]
     pub collapse_wait_ms: u64,
     /// Response fields that speak to this cache alone, in place of Cache-Control and Expires; the first that is there counts
     /// (RFC 9213).
@@ -39,6 +42,7 @@ pub struct Config {
     pub targeted_fields: Vec<String>,
     /// Variants that a key's responses may have at most by their Vary field; further ones are not stored.
     #[serde(default = "default_max_variants")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 10000)))]
     pub max_variants: usize,
     /// How stale responses are refreshed that are served meanwhile; without it they are fetched before they are served.
     pub refresh: Option<Refresh>,
@@ -49,11 +53,13 @@ pub struct Config {
     pub codings: Option<Vec<String>>,
     /// Label sets that each metric has at most; what exceeds them is counted as `other`.
     #[serde(default = "default_max_label_sets")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 100000)))]
     pub max_label_sets: usize,
 }
 
 /// How to reach the companion.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Companion {
     /// Name of its cluster in Envoy's configuration.
@@ -63,21 +69,26 @@ pub struct Companion {
     pub token: String,
     /// Milliseconds that a request waits for a lookup before it goes to the origin.
     #[serde(default = "default_lookup_timeout_ms")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 60000)))]
     pub lookup_timeout_ms: u32,
     /// Milliseconds that the answer to a write waits for its invalidation. Past that it goes out, and the
     /// invalidation is tried again.
     #[serde(default = "default_invalidation_timeout_ms")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 60000)))]
     pub invalidation_timeout_ms: u32,
     /// Failures in a row after which the companion is left alone for a while.
     #[serde(default = "default_failures_to_open")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 1000000)))]
     pub breaker_failures: u32,
     /// Milliseconds that it is left alone before one request probes it.
     #[serde(default = "default_open_ms")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 3600000)))]
     pub breaker_open_ms: u64,
 }
 
 /// How stale responses are refreshed.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
     /// Name of a cluster in Envoy's configuration that leads back to this listener, so that a refresh takes the way of
@@ -85,15 +96,18 @@ pub struct Refresh {
     pub cluster: String,
     /// Milliseconds that a refresh may take.
     #[serde(default = "default_refresh_timeout_ms")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 600000)))]
     pub timeout_ms: u32,
 }
 
 /// The cache in the VM's memory.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct L1 {
     /// Bytes it may take in each worker; 0 turns it off.
     #[serde(default = "default_l1_bytes")]
+    #[cfg_attr(test, schemars(range(min = 0, max = 2_147_483_648_u64)))]
     pub max_bytes: u64,
 }
 
@@ -227,6 +241,14 @@ impl Config {
 mod tests {
     use super::*;
     use cache_policy::RoutePolicy;
+
+    #[test]
+    fn the_schema_is_the_codes() {
+        testbed::assert_generated(
+            "envoy/schemas/response-cache.json",
+            &format!("{:#}\n", schemars::schema_for!(Config).to_value()),
+        );
+    }
 
     #[test]
     fn defaults_are_cautious() {

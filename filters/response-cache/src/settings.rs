@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// Settings of a route, from its metadata under `slipstream.response-cache`; or of all routes, from `defaults`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Whether the route uses the cache.
@@ -75,6 +76,7 @@ pub struct Settings {
 
 /// A set of settings to start from.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Preset {
     Cautious,
@@ -82,6 +84,7 @@ enum Preset {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 enum Method {
     Get,
@@ -89,6 +92,7 @@ enum Method {
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum KeyQuery {
     Only(Vec<String>),
@@ -97,6 +101,7 @@ enum KeyQuery {
 
 /// A condition as it is written: one of the first four, and the value if it matters.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct Written {
     header: Option<String>,

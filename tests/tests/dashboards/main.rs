@@ -11,11 +11,14 @@ use std::collections::BTreeSet;
 
 use e2e::{is_hit, is_miss, wait_for};
 use panels::{Panel, dashboards, filled_in};
-use promised::{COMPRESSION_RATIO, Fed, HIT_RATIO, NOT_YET, QUERIES};
+use promised::{COMPRESSION_RATIO, Fed, HIT_RATIO, NOT_YET, QUERIES, SEMANTIC_HITS};
 use stack::{Stack, TRACE_ID, load};
 
+/// A question that is asked again and again.
+const EXACT: &str = "Where is the documentation?";
+
 /// Panels where nothing to be seen is good news.
-const QUIET: [&str; 2] = ["Filters restarted", "Requests under way"];
+const QUIET: [&str; 3] = ["Filters restarted", "Requests under way", "Wrong hits"];
 
 #[test]
 fn panels_are_sound() {
@@ -86,6 +89,7 @@ fn is_not_yet(query: &str) -> bool {
 fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     let stack = Stack::start();
     let Stack { proxy, prometheus, .. } = &stack;
+    stack.ask(EXACT, &[]);
     // Rates see what grows: the second time everything does that the first time made.
     stack.exercise();
     stack.wait_until_scraped("http_requests_total", &[("route", "items-write")], 1.0);
@@ -154,10 +158,21 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     println!("saved: Prometheus {percent:.2} %, the client {truth:.2} %");
     assert!((percent - truth).abs() < 1.0, "{percent} %, expected {truth} %");
 
+    let of_chat = [("route", "chat"), ("service", "chat")];
+    for _ in 0..20 {
+        assert!(stack.ask(EXACT, &[]));
+    }
+    wait_for("the semantic hits to be scraped", || {
+        let hits = number("sum(increase(opt007_semantic_cache_hits_total[5m]))");
+        let rate = answer_for(&stack, SEMANTIC_HITS, &of_chat);
+        println!("semantic hits: Prometheus {hits:.1} in 5 minutes, the client 22 or more");
+        (20.0..40.0).contains(&hits) && rate > 0.0
+    });
+
     traces_are_kept(&stack);
     let filters = prometheus.query("count by (filter) (envoy_wasm_vm_reload_success)").unwrap();
     let names: Vec<&str> = filters.iter().map(|series| series.labels["filter"].as_str()).collect();
-    assert_eq!(names, ["compression", "request_metrics", "response_cache"]);
+    assert_eq!(names, ["compression", "request_metrics", "response_cache", "semantic_cache"]);
     let firing = prometheus.query("ALERTS{alertstate=\"firing\",severity=\"page\"}").unwrap();
     assert!(firing.is_empty(), "all is well, but {firing:?}");
 }

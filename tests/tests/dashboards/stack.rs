@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::pool::Pool;
 use e2e::{Proxy, Setup, route, wait_for};
-use testbed::{Answer, Client, Prometheus, Question, Request, Response, render, workspace_root};
+use serde_json::json;
+use testbed::chat::{self, End};
+use testbed::{
+    Answer, Client, EnvoyOptions, FrontProxy, Origin, Prometheus, Question, Request, Response, Tool, render,
+    workspace_root,
+};
 
 /// What stands in the trace that some of the traffic belongs to.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -13,9 +18,19 @@ pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 /// Envoy, companion, service, PgBouncer and Prometheus.
 pub struct Stack {
     pub proxy: Proxy,
+    /// Another Envoy, in front of a chat service.
+    pub semantic: FrontProxy,
+    pub chat: Origin,
     pub prometheus: Prometheus,
     /// The companion tells of it.
     _pool: Pool,
+}
+
+/// A chat service that refuses what it is asked to refuse.
+fn chat_service(question: &Question) -> Answer {
+    let asked = chat::asked(question);
+    let end = if asked.contains("refuse") { End::Refusal } else { End::Whole };
+    chat::answer(question, &format!("To your question: {asked}"), end, Duration::ZERO)
 }
 
 /// Answers by what the path says: its status, after how many milliseconds, how soon stale.
@@ -55,14 +70,48 @@ impl Stack {
             .route(route("status", "{ prefix: /status/ }", "{ enabled: false }"))
             .route(route("stale", "{ prefix: /stale/ }", "{ enabled: true }"))
             .route(route("private", "{ prefix: /private/ }", "{ enabled: true }"))
-            .route(decompressing);
+            .route(decompressing)
+            .companion_env("SLIPSTREAM_EMBEDDINGS__ENABLED", "true")
+            .companion_env("SLIPSTREAM_EMBEDDINGS__MODEL_DIR", &model_dir())
+            .companion_env("SEMANTIC_CACHE_ENABLED", "true")
+            // Without chance: what is exactly the same is a hit anyway.
+            .companion_env("SLIPSTREAM_SEMANTIC__SHADOW_SHARE", "0");
         let proxy = setup.start(service);
-        let prometheus = prometheus(&proxy);
-        Stack { proxy, prometheus, _pool: pool }
+        let chat = Origin::start(chat_service).unwrap();
+        let patient = [("lookup_timeout_ms: 250", "lookup_timeout_ms: 20000")];
+        let semantic = FrontProxy::start_semantic(
+            (chat.port(), chat.port()),
+            proxy.companion.port(),
+            &EnvoyOptions::default(),
+            &patient,
+        );
+        let semantic = semantic.unwrap();
+        let prometheus = prometheus(&proxy, &semantic);
+        Stack { proxy, semantic, chat, prometheus, _pool: pool }
+    }
+
+    /// Asks the chat service, with these headers; whether a like question's answer was the answer.
+    pub fn ask(&self, question: &str, headers: &[(&str, &str)]) -> bool {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": question}]});
+        let request = Request::post_json(self.semantic.url("/v1/chat/completions"), &body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let answer = Client::new().send(request).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.header("cache-status").unwrap_or_default().contains("; hit;")
+    }
+
+    /// Sets every metric of the semantic cache going.
+    fn exercise_semantic(&self) {
+        let question = format!("How do I reset password number {}?", self.chat.total());
+        assert!(!self.ask(&question, &[]));
+        wait_for("a hit", || self.ask(&question, &[]));
+        self.ask("Will you refuse this?", &[]);
+        self.ask(&question, &[("x-semantic-cache", "skip")]);
     }
 
     /// Sets every metric going at least once.
     pub fn exercise(&self) {
+        self.exercise_semantic();
         let proxy = &self.proxy;
         for coding in ["gzip", "br", "zstd"] {
             for _ in 0..3 {
@@ -103,16 +152,23 @@ impl Stack {
     }
 }
 
+fn model_dir() -> String {
+    Tool::MiniLm.path().unwrap().parent().unwrap().display().to_string()
+}
+
 /// The shipped configuration, for this stack's ports and scraping each second.
-fn prometheus(proxy: &Proxy) -> Prometheus {
+fn prometheus(proxy: &Proxy, semantic: &FrontProxy) -> Prometheus {
     let folder = workspace_root().join("compose/prometheus");
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let (envoy, companion) = (proxy.front.envoy.admin_port(), proxy.companion.port());
     let pieces = [
         ("scrape_interval: 15s", "scrape_interval: 1s".to_owned()),
         ("evaluation_interval: 30s", "evaluation_interval: 1s".to_owned()),
-        ("envoy:9901", format!("127.0.0.1:{envoy}")),
-        ("companion:8900", format!("127.0.0.1:{companion}")),
+        ("\"envoy:9901\"", format!("\"127.0.0.1:{envoy}\", \"127.0.0.1:{}\"", semantic.envoy.admin_port())),
+        (
+            "dns_sd_configs:\n      - { names: [companion], type: A, port: 8900, refresh_interval: 5s }",
+            format!("static_configs: [{{ targets: [\"127.0.0.1:{companion}\"] }}]"),
+        ),
     ];
     let pieces: Vec<(&str, &str)> = pieces.iter().map(|(old, new)| (*old, new.as_str())).collect();
     let configuration = render(&read("prometheus.yml"), &pieces).unwrap();

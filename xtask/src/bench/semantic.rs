@@ -2,6 +2,7 @@
 //! streams of real questions.
 
 mod data;
+mod hits;
 mod origin;
 mod record;
 mod speed;
@@ -16,6 +17,7 @@ use testbed::Tool;
 
 use super::say;
 use data::Question;
+use hits::Hits;
 use speed::Speed;
 use stream::{Outcome, Settings};
 
@@ -28,11 +30,14 @@ pub struct Options {
     /// Leave out the streams
     #[arg(long, conflicts_with = "streams_only")]
     speed_only: bool,
+    /// Only what a hit takes through Envoy
+    #[arg(long, conflicts_with_all = ["streams_only", "speed_only"])]
+    hits_only: bool,
     /// Start the random numbers of the streams here
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write the results into docs/BENCHMARKS.md
-    #[arg(long, conflicts_with_all = ["streams_only", "speed_only"])]
+    #[arg(long, conflicts_with_all = ["streams_only", "speed_only", "hits_only"])]
     record: bool,
 }
 
@@ -65,17 +70,24 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let folder = model.parent().context("the model is in no folder")?;
     let model = Arc::new(Model::load(folder, Precision::Fast)?);
     say(&format!("embedding by {}", model.kernel().name()));
-    let speed = if options.streams_only { None } else { Some(speed::measure(&model, folder)?) };
+    let only = options.streams_only || options.speed_only || options.hits_only;
+    let speed = if only && !options.speed_only { None } else { Some(speed::measure(&model, folder)?) };
+    let hits = if only && !options.hits_only { None } else { Some(hits::measure()?) };
 
     let mut outcomes = Vec::new();
-    let streams = if options.speed_only { Vec::new() } else { data::streams(options.seed)? };
+    let streams = if only && !options.streams_only { Vec::new() } else { data::streams(options.seed)? };
     for (name, questions) in streams {
         say(&format!("{name}: {} questions", questions.len()));
         outcomes.push(run_stream(name, &model, &questions, options.seed)?);
     }
-    let verdicts: Vec<Verdict> =
-        speed.iter().flat_map(Speed::verdicts).chain(outcomes.iter().flat_map(Outcome::verdicts)).collect();
-    let table = stream::table(&outcomes);
+    let verdicts: Vec<Verdict> = speed
+        .iter()
+        .flat_map(Speed::verdicts)
+        .chain(hits.iter().flat_map(Hits::verdicts))
+        .chain(outcomes.iter().flat_map(Outcome::verdicts))
+        .collect();
+    let streamed = if outcomes.is_empty() { String::new() } else { stream::table(&outcomes) };
+    let table = hits.as_ref().map(Hits::table).unwrap_or_default() + &streamed;
     println!("{}{table}", speed.as_ref().map(Speed::table).unwrap_or_default());
     verdicts.iter().for_each(|verdict| println!("{}", verdict.line()));
     if options.record {

@@ -228,3 +228,11 @@ fn a_mistake_is_named_with_its_path() {
         assert!(error.message.contains(message), "{settings}: {error}");
     }
 }
+
+#[test]
+fn the_schema_is_the_codes() {
+    testbed::assert_generated(
+        "envoy/schemas/response-cache.route.json",
+        &format!("{:#}\n", schemars::schema_for!(Settings).to_value()),
+    );
+}

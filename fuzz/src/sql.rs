@@ -1,0 +1,16 @@
+//! What is found out about SQL, and records of changed tables.
+
+use query_cache_model::{Record, body_shapes, expression_shape, is_readonly_procedural, shape as shape_of};
+
+/// The bytes are a statement, a body of a function, an expression, a record.
+pub fn shape(bytes: &[u8]) {
+    // Deep nesting is refused by the parser, long before the stack ends.
+    let sql = String::from_utf8_lossy(bytes);
+    if let Ok(shape) = shape_of(&sql) {
+        // What is cached is one statement; appending another makes it two.
+        let two = format!("{sql}\n; DELETE FROM items");
+        assert!(shape_of(&two).is_err(), "{two:?} is taken for {shape:?}");
+    }
+    let _ = (body_shapes(&sql), expression_shape(&sql), is_readonly_procedural(&sql));
+    let _ = Record::decode(bytes);
+}
