@@ -131,6 +131,12 @@ fn commands_tell_people_and_machines_and_exit_accordingly() {
     assert!(output.contains("workspace: 8 would be taken back"), "{output}");
     let (status, _, error) = run(&url, &["migrate", "down", "workspace", "--to", "0"]);
     assert!(status == 1 && error.contains("--lose-data"), "{error}");
+    // What is gone is forgotten, built again, and nothing is amiss.
+    for command in ["repair", "up", "drift", "status"] {
+        let arguments = ["migrate", command, "workspace", "--with", "covered"];
+        let (status, output, error) = run(&url, &arguments);
+        assert_eq!(status, 0, "{command}: {output}{error}");
+    }
 
     for (arguments, status, expected) in [
         (&["migrate", "up", "tp-capital"][..], 1, "tp_capital.url is empty: set it"),

@@ -150,6 +150,25 @@ fn users_of_the_urls_get_in_by_their_own_passwords_and_nobody_else_does() {
 }
 
 #[test]
+fn migrations_do_not_pass() {
+    let stack = Stack::start(&[]);
+    let pooled =
+        format!("postgres://work:work%27s%20%22own%22@127.0.0.1:{}/APPS-WORKSPACE", stack.pgbouncer.port());
+    for command in ["up", "status", "plan"] {
+        let mut migrate = Command::new(env!("CARGO_BIN_EXE_slipstream"));
+        migrate.args(["migrate", command]).env_clear().env("SLIPSTREAM_WORKSPACE__URL", &pooled);
+        let output = migrate.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{command}: {said}");
+        assert!(said.contains("This looks like a pooler") && !said.contains("own"), "{command}: {said}");
+    }
+    let direct = url(&stack.postgres, "work", "work%27s%20%22own%22", "APPS-WORKSPACE");
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'workspace'";
+    let psql = Command::new("psql").args(["-X", "-A", "-t", "-c", schemas, &direct]).output().unwrap();
+    assert_eq!(String::from_utf8(psql.stdout).unwrap(), "0\n");
+}
+
+#[test]
 fn users_who_are_not_listed_get_in_by_the_query() {
     let page = include_str!("../../docs/POOLING.md");
     let (_, rest) = page.split_once("```sql\n").unwrap();

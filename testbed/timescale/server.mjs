@@ -96,6 +96,14 @@ function renamed(type, body, prefix, statements) {
   }
 }
 
+/** The settings that a client asks for at its start, `options` being `-c NAME=VALUE -c …`. */
+function settings(parameters) {
+  const parts = parameters.split('\0');
+  const place = parts.findIndex((name, index) => index % 2 === 0 && name === 'options');
+  const options = place < 0 ? '' : parts[place + 1];
+  return [...options.matchAll(/-c\s*([\w.]+)=(\S+)/g)].map(([, name, value]) => `SET ${name} = '${value}'`);
+}
+
 /** Whether the answer ends with the server being idle; `undefined` if it is not ready. */
 function idleAfter(answer) {
   let idle;
@@ -146,15 +154,21 @@ class Connection {
       const whole = this.#received.subarray(0, start + length);
       this.#received = this.#received.subarray(start + length);
       if (this.#greeted) this.#take(String.fromCharCode(whole[0]), whole.subarray(5));
-      else this.#greet(length >= 8 ? whole.readInt32BE(4) : 0);
+      else if (length >= 8) this.#greet(whole.readInt32BE(4), whole.toString('utf8', 8));
+      else this.#socket.destroy();
     }
   }
 
-  #greet(code) {
+  #greet(code, parameters) {
     if (code === SSL_REQUEST || code === GSS_REQUEST) this.#socket.write('N');
     else if (code === PROTOCOL) {
       this.#greeted = true;
-      this.#socket.write(GREETING);
+      this.#then(async () => {
+        this.#endTurn ??= await turns.take();
+        for (const set of settings(parameters)) await database.execProtocolRaw(query(set));
+        this.#rest();
+        this.#socket.write(GREETING);
+      });
     } else this.#socket.destroy();
   }
 

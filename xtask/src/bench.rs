@@ -5,6 +5,7 @@ mod cases;
 mod cpu;
 mod db;
 mod envoy_config;
+mod floor;
 mod load;
 mod measure;
 mod page;
@@ -58,6 +59,8 @@ enum Other {
     Timescale(timescale::Options),
     /// Compare a hit of the query cache with the query, and see how soon a commit is seen
     QueryCache(query_cache::Options),
+    /// Measure what the least that a measuring filter has to do costs, step by step
+    Floor(floor::Options),
     /// Measure the semantic cache: its embeddings, its index, and its decisions on streams of questions
     Semantic(semantic::Options),
 }
@@ -68,6 +71,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Some(Other::Db(options)) => return db::run(options),
         Some(Other::Timescale(options)) => return timescale::run(options),
         Some(Other::QueryCache(options)) => return query_cache::run(options),
+        Some(Other::Floor(options)) => return floor::run(options),
         Some(Other::Semantic(options)) => return semantic::run(options),
         None => {}
     }

@@ -9,15 +9,19 @@ use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::Error;
 use crate::error::said;
 
 /// How long making a connection may take, unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Poolers refuse it, so nobody migrates through one by mistake.
-const DIRECT_ONLY: &str = "-c statement_timeout=0";
+/// Poolers refuse it or keep it to themselves, so nobody migrates through one by mistake.
+const DIRECT_ONLY: &str = "-c statement_timeout=0 -c slipstream.direct=on";
+/// Whether it has come to the server.
+const IS_DIRECT: &str = "SELECT coalesce(current_setting('slipstream.direct', true), '')";
+const POOLER: &str =
+    "This looks like a pooler such as PgBouncer: migrations need the URL of PostgreSQL itself";
 
 /// Where a database is.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -70,7 +74,22 @@ pub async fn connect(endpoint: &Endpoint, name: &str) -> Result<Client, Error> {
             client
         }
     };
+    check_direct(&client).await.map_err(failed)?;
     Ok(client)
+}
+
+/// A pooler that is told to ignore what a session asks for lets everyone in. Asked by the simple protocol, which passes
+/// through all of them.
+async fn check_direct(client: &Client) -> Result<(), String> {
+    let answer = client.simple_query(IS_DIRECT).await.map_err(|error| said(&error))?;
+    let mut rows = answer.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    if rows.next() == Some("on") {
+        return Ok(());
+    }
+    Err(format!("what the session asked for at its start has not come to the server. {POOLER}"))
 }
 
 fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) {
@@ -105,7 +124,7 @@ fn why(config: &Config, error: &tokio_postgres::Error) -> String {
             format!("Create it with `createdb {:?}`, or correct the URL", config.get_dbname().unwrap_or_default())
         }
         Some(code) if *code == SqlState::PROTOCOL_VIOLATION => {
-            "This looks like a pooler such as PgBouncer: migrations need the URL of PostgreSQL itself".to_owned()
+            POOLER.to_owned()
         }
         Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
             "Close some connections, or raise max_connections".to_owned()
@@ -113,7 +132,7 @@ fn why(config: &Config, error: &tokio_postgres::Error) -> String {
         Some(_) => "Correct the URL".to_owned(),
         // The server of a pooler may also close the connection without a code.
         None if reason.contains("unsupported startup parameter") => {
-            "This looks like a pooler such as PgBouncer: migrations need the URL of PostgreSQL itself".to_owned()
+            POOLER.to_owned()
         }
         None if reason.contains("certificate") => {
             "The server's certificate is not trusted: set tls_ca_file to the PEM file of who signed it".to_owned()

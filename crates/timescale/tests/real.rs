@@ -68,6 +68,35 @@ async fn signals_are_compressed_summed_up_and_deleted_as_chosen() {
     assert!(table.compressed_chunks == table.chunks && table.saved_percent().unwrap() > 30.0, "{table:?}");
     assert_eq!(number(&client, "SELECT count(*) FROM tp_capital_signals").await, rows);
 
+    // Chunks, old and new, compressed or not, are the table's own affair; an index and a column that somebody added are not.
+    client
+        .batch_execute(
+            "INSERT INTO tp_capital_signals (ts, asset, channel, signal_type, price)
+             SELECT now() + interval '1 year', asset, channel, signal_type, price FROM tp_capital_signals LIMIT 1",
+        )
+        .await
+        .unwrap();
+    assert_eq!(chosen.drift().await.unwrap(), []);
+    client
+        .batch_execute(
+            "CREATE INDEX somebodys ON tp_capital_signals (price, ts);
+             ALTER TABLE tp_capital_signals ALTER COLUMN channel DROP NOT NULL",
+        )
+        .await
+        .unwrap();
+    let drift = chosen.drift().await.unwrap();
+    let names: Vec<(&str, &str)> = drift.iter().map(|one| (one.kind.as_str(), one.name.as_str())).collect();
+    assert_eq!(names, [("column", "tp_capital_signals.channel"), ("index", "somebodys")], "{drift:?}");
+    client
+        .batch_execute(
+            "DROP INDEX somebodys;
+             ALTER TABLE tp_capital_signals ALTER COLUMN channel SET NOT NULL;
+             DELETE FROM tp_capital_signals WHERE ts > now() + interval '6 months'",
+        )
+        .await
+        .unwrap();
+    assert_eq!(chosen.drift().await.unwrap(), []);
+
     // Retention deletes signals, and no refresh deletes their days.
     let days = number(&client, DAYS).await;
     client
@@ -170,4 +199,39 @@ async fn without_the_extension_the_rest_is_applied_and_what_is_not_in_force_is_s
     let status = read(&client).await;
     assert_eq!(status.presence, Presence::Missing);
     assert!(status.presence.lacks().unwrap().contains("not in force") && !status.is_wrong());
+}
+
+/// What is asked of the server is whether it has the extension, and what its licence is: both are made so on a stock one.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_the_apache_licence_the_rest_is_applied_and_what_is_not_in_force_is_said() {
+    let started = || Postgres::start_with(&["timescaledb.license=apache", "allow_system_table_mods=on"]);
+    let server = tokio::task::spawn_blocking(started).await.unwrap().unwrap();
+    let url = format!("{}?sslmode=disable", server.url());
+    let client = connect(&endpoint(url.clone()), "test").await.unwrap();
+    let installed =
+        "INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+                     VALUES (99999, 'timescaledb', 10, 'public'::regnamespace, false, '2.23.0')";
+    client.batch_execute(installed).await.unwrap();
+    let series = Source::BuiltIn.read(Target::TpCapital).unwrap();
+    let migrator = migrator(url, series, &["default", "timescale", "timescale-retention"]).await;
+    let applied = migrator.up(None).await.unwrap();
+    assert!(applied.len() >= 16 && applied.iter().all(|number| *number < 100), "{applied:?}");
+    let conditions = migrator.status().await.unwrap().migrations;
+    let reasons: Vec<&str> = conditions
+        .iter()
+        .filter_map(|condition| match &condition.state {
+            State::NotInForce(why) => Some(why.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(reasons.len(), 9, "{conditions:?}");
+    for reason in reasons {
+        assert!(
+            reason.contains("licence is set to apache") && reason.contains("timescaledb.license to"),
+            "{reason}"
+        );
+    }
+    let presence = Presence::ask(&client).await.unwrap();
+    assert_eq!(presence, Presence::Apache { version: "2.23.0".to_owned() });
+    assert!(presence.lacks().unwrap().contains("not in force. Set timescaledb.license = 'timescale'"));
 }

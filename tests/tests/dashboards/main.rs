@@ -3,6 +3,7 @@
 
 mod database;
 mod panels;
+mod pool;
 mod promised;
 mod stack;
 mod units;

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::database::Database;
+use crate::pool::Pool;
 use e2e::{Proxy, Setup, route, wait_for};
 use serde_json::json;
 use testbed::chat::{self, End};
@@ -15,7 +16,7 @@ use testbed::{
 /// What stands in the trace that some of the traffic belongs to.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Envoy, companion, service, an API on a database, and Prometheus.
+/// Envoy, companion, service, an API on a database, PgBouncer and Prometheus.
 pub struct Stack {
     pub proxy: Proxy,
     /// Another Envoy, in front of a chat service.
@@ -23,6 +24,8 @@ pub struct Stack {
     pub chat: Origin,
     pub database: Database,
     pub prometheus: Prometheus,
+    /// The companion tells of it.
+    _pool: Pool,
 }
 
 /// A chat service that refuses what it is asked to refuse.
@@ -58,7 +61,12 @@ impl Stack {
     pub fn start() -> Stack {
         let decompressing = "{ name: uploads, match: { path: /uploads }, route: { cluster: workspace }, \
              metadata: { filter_metadata: { slipstream.compression: { decompress_requests: true } } } }";
-        let setup = Setup::new()
+        let pool = Pool::start();
+        let setup = pool
+            .companion_env()
+            .iter()
+            .fold(Setup::new(), |setup, (name, value)| setup.companion_env(name, value));
+        let setup = setup
             .route(route("compared", "{ path: /compared }", "{ enabled: true }"))
             .route(route("measured", "{ prefix: /measured/ }", "{ enabled: false }"))
             .route(route("status", "{ prefix: /status/ }", "{ enabled: false }"))
@@ -83,7 +91,7 @@ impl Stack {
         let database = Database::start();
         database.wait_until_followed();
         let prometheus = prometheus(&proxy, &semantic, &database);
-        Stack { proxy, semantic, chat, database, prometheus }
+        Stack { proxy, semantic, chat, database, prometheus, _pool: pool }
     }
 
     /// Asks the chat service, with these headers; whether a like question's answer was the answer.

@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn the_page_has_the_markers() {
         let page = fs::read_to_string(path()).unwrap();
-        for name in ["", " db", " timescale", " query-cache", " semantic"] {
+        for name in ["", " db", " timescale", " query-cache", " semantic", " floor"] {
             assert!(replace(&page, &format!("cargo xtask bench{name}"), "").is_some(), "{name}");
         }
     }

@@ -10,7 +10,7 @@ use super::cases::{Case, Proxy, Resource, Size};
 use super::envoy_config::{self, Ports};
 
 /// The processor that the proxies have to themselves.
-const PROXY_CPU: &str = "0";
+pub const PROXY_CPU: &str = "0";
 
 /// Everything that runs. Fields drop in order: what asks stops before what answers.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Stack {
 }
 
 /// All processors but the proxies'.
-fn other_cpus() -> Result<String> {
+pub fn other_cpus() -> Result<String> {
     let count = available_parallelism().context("cannot count the processors")?.get();
     ensure!(count >= 2, "the benchmark needs two processors at least, one of them for the proxy alone");
     Ok(if count == 2 { "1".to_owned() } else { format!("1-{}", count - 1) })

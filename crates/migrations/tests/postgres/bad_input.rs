@@ -4,9 +4,9 @@ use std::path::Path;
 
 use migrations::{Endpoint, Migrator, Observer, Series, Source, Target, connect};
 
-use testbed::{Certificates, Postgres};
+use testbed::{Certificates, PgBouncer, PgBouncerOptions, Postgres};
 
-use crate::support::{POSTGRES, client, database, migrator, options};
+use crate::support::{self, POSTGRES, client, database, migrator, options};
 
 #[tokio::test]
 async fn a_mistake_in_the_middle_leaves_what_came_before() {
@@ -71,6 +71,38 @@ async fn a_database_that_cannot_be_reached_is_named_with_the_remedy() {
             assert!(error.contains(part), "{error:?} lacks {part:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_pooler_is_refused_whatever_it_lets_pass() {
+    let target = format!("host=127.0.0.1 port={} user=postgres", POSTGRES.port());
+    let direct = database("behind_a_pooler");
+    for (setting, expected) in [
+        ("default_pool_size = 2", "unsupported startup parameter"),
+        ("ignore_startup_parameters = options", "has not come to the server"),
+    ] {
+        let options = PgBouncerOptions {
+            databases: vec![("behind_a_pooler".to_owned(), target.clone())],
+            settings: vec![setting.to_owned()],
+        };
+        let pooler = PgBouncer::start(&options).unwrap();
+        let pooled = pooler.url("postgres", "behind_a_pooler");
+        // With what a URL of its own asks for, too.
+        for url in [pooled.clone(), format!("{pooled}?sslmode=disable&options=-c%20work_mem%3D8MB")] {
+            let endpoint = Endpoint { url: url.clone(), ..Endpoint::default() };
+            let series = Source::BuiltIn.read(Target::Workspace).unwrap();
+            let observer = Observer::silent();
+            let refused =
+                Migrator::connect(&endpoint, Target::Workspace, series, support::options(), observer).await;
+            let error = refused.unwrap_err().to_string();
+            for part in [expected, "This looks like a pooler", "the URL of PostgreSQL itself"] {
+                assert!(error.contains(part), "{setting}, {url}: {error:?} lacks {part:?}");
+            }
+        }
+    }
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'workspace'";
+    let schemas: i64 = client(&direct).await.query_one(schemas, &[]).await.unwrap().get(0);
+    assert_eq!(schemas, 0, "nothing was done through the pooler");
 }
 
 #[tokio::test]
