@@ -9,6 +9,7 @@
 pub mod artifacts;
 pub mod browser;
 pub mod chat;
+pub mod documentation;
 pub mod event_source;
 pub mod http;
 pub mod ports;
@@ -36,6 +37,7 @@ pub use certificates::Certificates;
 pub use chat::ChatServer;
 pub use companion::{Companion, CompanionOptions};
 pub use demo::Demo;
+pub use documentation::Documentation;
 pub use envoy::{Envoy, EnvoyOptions, render, validate};
 pub use event_source::EventSource;
 pub use front_proxy::{FrontProxy, FrontProxyPorts};

@@ -6,6 +6,7 @@ mod freshness;
 mod load;
 mod measure;
 mod mix;
+mod questions;
 mod stack;
 mod table;
 mod tour;
@@ -49,7 +50,7 @@ pub struct Options {
 
 /// Runs the demo.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let mut tools = vec![Tool::Envoy, Tool::Postgres];
+    let mut tools = vec![Tool::Envoy, Tool::Postgres, Tool::MiniLm, Tool::Python];
     if options.redis {
         tools.extend([Tool::RedisServer, Tool::RedisCli]);
     }
@@ -66,7 +67,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     say("reading after writing, over and over");
     checks.push(freshness::no_read_is_stale(&stack)?);
 
+    say("asking questions about the documentation");
+    let answers = questions::ask(&stack)?;
+    checks.push(answers.check());
+
     table::print(&phases, options.concurrency);
+    answers.print();
     let passed = check::print(&checks);
     if options.once {
         return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });

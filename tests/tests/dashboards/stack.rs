@@ -4,7 +4,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use e2e::{Proxy, Setup, route, wait_for};
-use testbed::{Answer, Client, Prometheus, Question, Request, Response, render, workspace_root};
+use testbed::chat::Step;
+use testbed::{
+    Answer, ChatServer, Client, EventSource, Prometheus, Question, Request, Response, ports, render,
+    workspace_root,
+};
 
 /// What stands in the trace that some of the traffic belongs to.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -13,6 +17,9 @@ pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 pub struct Stack {
     pub proxy: Proxy,
     pub prometheus: Prometheus,
+    /// Where questions are answered.
+    questions: u16,
+    _chat: ChatServer,
 }
 
 /// Answers by what the path says: its status, after how many milliseconds, how soon stale.
@@ -48,14 +55,31 @@ impl Stack {
             .route(route("stale", "{ prefix: /stale/ }", "{ enabled: true }"))
             .route(route("private", "{ prefix: /private/ }", "{ enabled: true }"))
             .route(decompressing);
-        let proxy = setup.start(service);
+        let (questions, chat) = (ports::free(), chat());
+        let proxy = setup
+            .companion_env("SLIPSTREAM_RAG__ENABLED", "true")
+            .companion_env("SLIPSTREAM_RAG__LISTEN", &format!("127.0.0.1:{questions}"))
+            .companion_env("SLIPSTREAM_RAG__ENGINE", "openai")
+            .companion_env("SLIPSTREAM_RAG__CHAT_URL", &chat.url())
+            .companion_env("SLIPSTREAM_RAG__CHAT_MODEL", "chatty")
+            .companion_env("SLIPSTREAM_RAG__CHAT_PASSAGES", "0")
+            .start(service);
         let prometheus = prometheus(&proxy);
-        Stack { proxy, prometheus }
+        Stack { proxy, prometheus, questions, _chat: chat }
+    }
+
+    /// Asks a question whose answer takes so many milliseconds; how many seconds it took to the end.
+    pub fn listen(&self, milliseconds: u64) -> f64 {
+        let url = format!("http://127.0.0.1:{}/query/stream?q={milliseconds}", self.questions);
+        let heard = EventSource::open(Request::get(url)).unwrap().hear().unwrap();
+        let (at, _) = heard.first("done").unwrap_or_else(|| panic!("no end: {heard:?}"));
+        at.as_secs_f64()
     }
 
     /// Sets every metric going at least once.
     pub fn exercise(&self) {
         let proxy = &self.proxy;
+        self.listen(10);
         for coding in ["gzip", "br", "zstd"] {
             for _ in 0..3 {
                 proxy.get_with("/api/items?page=1", &[("accept-encoding", coding)]);
@@ -93,6 +117,16 @@ impl Stack {
             self.prometheus.number(&query).is_ok_and(|number| number == expected)
         });
     }
+}
+
+/// Answers within as many milliseconds as it is asked for.
+fn chat() -> ChatServer {
+    let script = |asked: &str, _: &serde_json::Value| {
+        let half = Duration::from_millis(asked.parse::<u64>().unwrap_or(0) / 2);
+        let say = |text: &str| Step::Say(text.to_owned());
+        vec![Step::Pause(half), say("One, "), Step::Pause(half), say("two."), Step::Finish("stop")]
+    };
+    ChatServer::start(script).unwrap()
 }
 
 /// The shipped configuration, for this stack's ports and scraping each second.

@@ -2,6 +2,7 @@
 //! streams of real questions.
 
 mod data;
+mod first_chunk;
 mod origin;
 mod record;
 mod speed;
@@ -13,9 +14,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use minilm::{Model, Precision};
 use testbed::Tool;
+use testbed::artifacts::{self, Artifact};
 
 use super::say;
 use data::Question;
+use first_chunk::FirstChunk;
 use speed::Speed;
 use stream::{Outcome, Settings};
 
@@ -28,11 +31,14 @@ pub struct Options {
     /// Leave out the streams
     #[arg(long, conflicts_with = "streams_only")]
     speed_only: bool,
+    /// Measure only how soon the first part of an answer comes
+    #[arg(long, conflicts_with_all = ["streams_only", "speed_only"])]
+    first_chunk_only: bool,
     /// Start the random numbers of the streams here
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write the results into docs/BENCHMARKS.md
-    #[arg(long, conflicts_with_all = ["streams_only", "speed_only"])]
+    #[arg(long, conflicts_with_all = ["streams_only", "speed_only", "first_chunk_only"])]
     record: bool,
 }
 
@@ -60,7 +66,13 @@ impl Verdict {
 /// Runs the benchmark; it fails if a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let load_average = super::record::load_average()?;
-    crate::ensure(&[Tool::MiniLm, Tool::Python])?;
+    crate::ensure(&[Tool::MiniLm, Tool::Python, Tool::Envoy])?;
+    let first_chunk = if options.streams_only || options.speed_only { None } else { Some(answer_soon()?) };
+    if options.first_chunk_only {
+        let verdicts = first_chunk.iter().flat_map(FirstChunk::verdicts).collect::<Vec<_>>();
+        println!("{}", first_chunk.iter().map(FirstChunk::table).collect::<String>());
+        return Ok(told(&verdicts));
+    }
     let model = Tool::MiniLm.path()?;
     let folder = model.parent().context("the model is in no folder")?;
     let model = Arc::new(Model::load(folder, Precision::Fast)?);
@@ -73,17 +85,35 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         say(&format!("{name}: {} questions", questions.len()));
         outcomes.push(run_stream(name, &model, &questions, options.seed)?);
     }
-    let verdicts: Vec<Verdict> =
-        speed.iter().flat_map(Speed::verdicts).chain(outcomes.iter().flat_map(Outcome::verdicts)).collect();
-    let table = stream::table(&outcomes);
+    let verdicts: Vec<Verdict> = speed
+        .iter()
+        .flat_map(Speed::verdicts)
+        .chain(first_chunk.iter().flat_map(FirstChunk::verdicts))
+        .chain(outcomes.iter().flat_map(Outcome::verdicts))
+        .collect();
+    let first_chunk = first_chunk.as_ref().map(FirstChunk::table).unwrap_or_default();
+    let table = format!("{first_chunk}{}", stream::table(&outcomes));
     println!("{}{table}", speed.as_ref().map(Speed::table).unwrap_or_default());
-    verdicts.iter().for_each(|verdict| println!("{}", verdict.line()));
+    let code = told(&verdicts);
     if options.record {
         record::write(load_average, &model, speed.as_ref(), &table, &verdicts)?;
         say(&format!("recorded in {}", super::page::path().display()));
     }
+    Ok(code)
+}
+
+/// Prints what has to hold; whether it does.
+fn told(verdicts: &[Verdict]) -> ExitCode {
+    verdicts.iter().for_each(|verdict| println!("{}", verdict.line()));
     let fails = verdicts.iter().any(|verdict| !verdict.held && !verdict.is_aim);
-    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn answer_soon() -> Result<FirstChunk> {
+    say("building filters and companion");
+    artifacts::build(&[Artifact::Filters, Artifact::Companion])?;
+    say("asking an engine, and a companion before it");
+    first_chunk::measure()
 }
 
 fn run_stream(name: &'static str, model: &Model, questions: &[Question], seed: u64) -> Result<Outcome> {

@@ -1,9 +1,10 @@
 //! The servers of the demo.
 
 use anyhow::{Context, Result};
+use testbed::documentation::route_to;
 use testbed::{
-    Companion, CompanionOptions, Demo, EnvoyOptions, FrontProxy, PgBouncer, PgBouncerOptions, Postgres,
-    Redis, RedisOptions, Tool,
+    Companion, CompanionOptions, Demo, Documentation, EnvoyOptions, FrontProxy, PgBouncer, PgBouncerOptions,
+    Postgres, Redis, RedisOptions, Tool, workspace_root,
 };
 
 use super::say;
@@ -12,8 +13,8 @@ use super::say;
 pub struct Stack {
     /// Envoy with the filters.
     pub front: FrontProxy,
-    /// The companion.
-    pub companion: Companion,
+    /// The companion, which answers questions about the documentation too.
+    pub documentation: Documentation,
     /// The API.
     pub demo: Demo,
     /// The companion's Redis, if it has one.
@@ -27,6 +28,11 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The companion.
+    pub fn companion(&self) -> &Companion {
+        self.documentation.companion()
+    }
+
     /// Starts all of it, the database holding `items` items.
     pub fn start(items: u32, with_redis: bool) -> Result<Stack> {
         say("starting PostgreSQL");
@@ -40,18 +46,22 @@ impl Stack {
         };
         let demo = demo.context("the demo API")?;
         let redis = if with_redis { Some(start_redis()?) } else { None };
-        say("starting the companion");
+        say("taking the documentation in, and starting the companion");
         let mut options = CompanionOptions::default();
         if let Some(redis) = &redis {
             options.env.push(("REDIS_HOST".to_owned(), "127.0.0.1".to_owned()));
             options.env.push(("REDIS_PORT".to_owned(), redis.port().to_string()));
         }
-        let companion = Companion::start(&options).context("the companion")?;
+        let docs = workspace_root().join("docs");
+        let documentation = Documentation::start(Some(&docs), options).context("the companion")?;
         say("starting Envoy");
         let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)) as u32;
         let options = EnvoyOptions { concurrency: workers, ..EnvoyOptions::default() };
-        let front = FrontProxy::start(demo.port(), companion.port(), &options).context("Envoy")?;
-        Ok(Stack { front, companion, demo, redis, pgbouncer, postgres, items })
+        let edits = route_to(documentation.port());
+        let edits: Vec<(&str, &str)> = edits.iter().map(|(old, new)| (*old, new.as_str())).collect();
+        let companion = documentation.companion().port();
+        let front = FrontProxy::start_edited(demo.port(), companion, &options, &edits).context("Envoy")?;
+        Ok(Stack { front, documentation, demo, redis, pgbouncer, postgres, items })
     }
 }
 
