@@ -65,7 +65,8 @@ pub fn ask(stack: &Stack) -> Result<Answers> {
             let heard = hear(if time % 2 == 0 { question } else { other_words })?;
             if heard.json("done")["cached"] == true {
                 answers.cached.add(&heard)?;
-                if heard.text() != text {
+                // Other words may have got an answer of their own, when the service was asked to learn from it.
+                if time % 2 == 0 && heard.text() != text {
                     answers.wrong.get_or_insert_with(|| format!("another answer to {question:?}"));
                 }
             }
