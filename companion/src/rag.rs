@@ -139,7 +139,7 @@ impl Rag {
             if let Some(library) = &self.library {
                 let now = library.stamp();
                 // The first time too: it may have changed since it was opened, or while nobody served.
-                if now != stamp || (now.is_none() && stamp.is_some()) {
+                if now != stamp {
                     (stamp, is_told) = (now, false);
                     self.reload(library).await;
                 }

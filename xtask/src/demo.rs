@@ -7,6 +7,7 @@ mod freshness;
 mod load;
 mod measure;
 mod mix;
+mod questions;
 mod stack;
 mod table;
 mod tour;
@@ -50,7 +51,7 @@ pub struct Options {
 
 /// Runs the demo.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let mut tools = vec![Tool::Envoy, Tool::Postgres];
+    let mut tools = vec![Tool::Envoy, Tool::Postgres, Tool::MiniLm, Tool::Python];
     if !options.without_redis {
         tools.extend([Tool::RedisServer, Tool::RedisCli]);
     }
@@ -69,7 +70,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     say("writing rows past all caches");
     checks.push(changes::rows_are_seen(&stack)?);
 
+    say("asking questions about the documentation");
+    let answers = questions::ask(&stack)?;
+    checks.push(answers.check());
+
     table::print(&phases, options.concurrency);
+    answers.print();
     let passed = check::print(&checks);
     if options.once {
         return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -126,8 +126,8 @@ impl Rag {
                 tracing::warn!(reason = error.reason(), %error, "an answer failed");
                 self.metrics.failed(error.reason());
                 self.metrics.event("error");
-                let said = json!({ "reason": error.reason(), "message": error.to_string() });
-                let error = Some((error.reason(), error.to_string()));
+                let said = json!({ "reason": error.reason(), "message": error.message() });
+                let error = Some((error.reason(), error.message()));
                 run.end("error", &said.to_string(), Outcome { error, ..Outcome::default() });
                 self.runs.over(run, true);
             }

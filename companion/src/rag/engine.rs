@@ -116,17 +116,32 @@ impl EngineError {
     }
 }
 
+impl EngineError {
+    /// What its client is told: details may hold what is no business of theirs, such as addresses and keys.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Unavailable(_) => "the engine does not answer".to_owned(),
+            Self::Busy(_) => "the engine has too much to do".to_owned(),
+            Self::TimedOut(_) => "the engine stalled".to_owned(),
+            Self::BrokeOff(_) => "the engine broke off".to_owned(),
+            Self::Garbage(_) => "the engine said what cannot be understood".to_owned(),
+            Self::TooLong(limit) => {
+                format!("the answer has more than {limit} bytes (setting rag.max_answer_bytes)")
+            }
+        }
+    }
+}
+
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())?;
         match self {
-            Self::Unavailable(why) => write!(f, "the engine does not answer: {why}"),
-            Self::Busy(why) => write!(f, "the engine has too much to do: {why}"),
-            Self::TimedOut(why) => write!(f, "the engine stalled: {why}"),
-            Self::BrokeOff(why) => write!(f, "the engine broke off: {why}"),
-            Self::Garbage(why) => write!(f, "the engine said what cannot be understood: {why}"),
-            Self::TooLong(limit) => {
-                write!(f, "the answer has more than {limit} bytes (setting rag.max_answer_bytes)")
-            }
+            Self::Unavailable(why)
+            | Self::Busy(why)
+            | Self::TimedOut(why)
+            | Self::BrokeOff(why)
+            | Self::Garbage(why) => write!(f, ": {why}"),
+            Self::TooLong(_) => Ok(()),
         }
     }
 }

@@ -89,6 +89,8 @@ fn an_engine_that_fails_is_an_error_and_nothing_is_kept() {
         let heard = rag.hear(question);
         let (kinds, error) = (heard.kinds(), heard.json("error"));
         assert_eq!(error["reason"], reason, "{question}: {error}");
+        let told = [error["message"].as_str().unwrap(), &heard.text()].concat();
+        assert!(!told.contains("127.0.0.1") && !told.contains("overheated"), "{question}: {told}");
         assert!(heard.text().starts_with(text), "{question}: {:?}", heard.text());
         assert!(kinds.ends_with(&["error"]) && !kinds.contains(&"done"), "{question}: {kinds:?}");
         let whole = Request::post_json(rag.url("/query"), &json!({ "question": question }));

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use database::Database;
 use e2e::{is_hit, is_miss, wait_for};
 use panels::{Panel, dashboards, filled_in};
-use promised::{COMPRESSION_RATIO, Fed, HIT_RATIO, NOT_YET, QUERIES, QUERY_TIME, SEMANTIC_HITS};
-use stack::{Stack, TRACE_ID, load};
+use promised::{COMPRESSION_RATIO, Fed, HIT_RATIO, NOT_YET, QUERIES, QUERY_TIME, SEMANTIC_HITS, STREAMS_P95};
+use stack::{Measured, Stack, TRACE_ID, load};
 
 /// A question that is asked again and again.
 const EXACT: &str = "Where is the documentation?";
@@ -110,6 +110,17 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     let slow = database.slow_queries(20);
 
     let load = load(proxy, 8, 50);
+    let mut streams: Vec<f64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8_u64)
+            .map(|number| {
+                let stack = &stack;
+                let ask = move |time: u64| stack.listen(100 + (time * 157 + number * 61) % 400);
+                scope.spawn(move || (0..10).map(ask).collect::<Vec<_>>())
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    streams.sort_by(f64::total_cmp);
     let (mut hits, mut misses, mut saved) = (0.0, 0.0, Vec::new());
     for request in 0..200 {
         let answer = compare(100 + request % 40);
@@ -126,6 +137,11 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     stack.wait_until_scraped("http_requests_total", &measured, 2.0 + count);
     stack.wait_until_scraped("opt004_cache_hits_total", &compared, 1.0 + hits);
     stack.wait_until_scraped("opt001_compression_ratio_percent_count", &compared[..1], 1.0 + misses);
+
+    let answered = "sum(opt008_streaming_response_time_seconds_count)";
+    wait_for("all streams to be scraped", || {
+        prometheus.number(answered).is_ok_and(|number| number == 2.0 + streams.len() as f64)
+    });
 
     every_panel_shows_something(&stack);
     let number = |query: &str| prometheus.number(query).unwrap();
@@ -175,6 +191,16 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     });
 
     queries_are_timed(&stack, &slow, before);
+    let p95 = answer_for(&stack, STREAMS_P95, &[("cache", "miss"), ("service", "rag")]);
+    let truth = Measured { durations: streams }.quantile(0.95);
+    println!("p95 of streams: Prometheus {p95:.4} s, the client {truth:.4} s");
+    let bounds = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+    let bucket = |seconds: f64| bounds.partition_point(|bound| *bound < seconds) as i64;
+    assert!(
+        (bucket(p95) - bucket(truth)).abs() <= 1,
+        "p95 of streams: Prometheus says {p95} s, the client {truth} s"
+    );
+
     traces_are_kept(&stack);
     let filters = prometheus.query("count by (filter) (envoy_wasm_vm_reload_success)").unwrap();
     let names: Vec<&str> = filters.iter().map(|series| series.labels["filter"].as_str()).collect();

@@ -1,6 +1,7 @@
 //! The whole stack under a Prometheus with the shipped configuration, and traffic that sets every metric going.
 
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::database::Database;
@@ -8,13 +9,17 @@ use crate::pool::Pool;
 use e2e::{Proxy, Setup, route, wait_for};
 use serde_json::json;
 use testbed::chat::{self, End};
+use testbed::chat_server::Step;
 use testbed::{
-    Answer, Client, EnvoyOptions, FrontProxy, Origin, Prometheus, Question, Request, Response, Tool, render,
-    workspace_root,
+    Answer, ChatServer, Client, EnvoyOptions, EventSource, FrontProxy, Origin, Prometheus, Question, Request,
+    Response, Tool, ports, render, workspace_root,
 };
 
 /// What stands in the trace that some of the traffic belongs to.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+
+/// Who have asked questions so far.
+static TENANTS: AtomicU64 = AtomicU64::new(0);
 
 /// Envoy, companion, service, an API on a database, PgBouncer and Prometheus.
 pub struct Stack {
@@ -26,6 +31,9 @@ pub struct Stack {
     pub prometheus: Prometheus,
     /// The companion tells of it.
     _pool: Pool,
+    /// Where questions are answered.
+    questions: u16,
+    _engine: ChatServer,
 }
 
 /// A chat service that refuses what it is asked to refuse.
@@ -72,7 +80,15 @@ impl Stack {
             .route(route("status", "{ prefix: /status/ }", "{ enabled: false }"))
             .route(route("stale", "{ prefix: /stale/ }", "{ enabled: true }"))
             .route(route("private", "{ prefix: /private/ }", "{ enabled: true }"))
-            .route(decompressing)
+            .route(decompressing);
+        let (questions, engine) = (ports::free(), engine());
+        let setup = setup
+            .companion_env("SLIPSTREAM_RAG__ENABLED", "true")
+            .companion_env("SLIPSTREAM_RAG__LISTEN", &format!("127.0.0.1:{questions}"))
+            .companion_env("SLIPSTREAM_RAG__ENGINE", "openai")
+            .companion_env("SLIPSTREAM_RAG__CHAT_URL", &engine.url())
+            .companion_env("SLIPSTREAM_RAG__CHAT_MODEL", "chatty")
+            .companion_env("SLIPSTREAM_RAG__CHAT_PASSAGES", "0")
             .companion_env("SLIPSTREAM_EMBEDDINGS__ENABLED", "true")
             .companion_env("SLIPSTREAM_EMBEDDINGS__MODEL_DIR", &model_dir())
             .companion_env("SEMANTIC_CACHE_ENABLED", "true")
@@ -91,7 +107,7 @@ impl Stack {
         let database = Database::start();
         database.wait_until_followed();
         let prometheus = prometheus(&proxy, &semantic, &database);
-        Stack { proxy, semantic, chat, database, prometheus, _pool: pool }
+        Stack { proxy, semantic, chat, database, prometheus, _pool: pool, questions, _engine: engine }
     }
 
     /// Asks the chat service, with these headers; whether a like question's answer was the answer.
@@ -113,11 +129,23 @@ impl Stack {
         self.ask(&question, &[("x-semantic-cache", "skip")]);
     }
 
+    /// Asks a question whose answer takes so many milliseconds; how many seconds it took to the end.
+    pub fn listen(&self, milliseconds: u64) -> f64 {
+        let url = format!("http://127.0.0.1:{}/query/stream?q={milliseconds}", self.questions);
+        // Each asks for a tenant of its own, so that nothing comes from the semantic cache.
+        let tenant = TENANTS.fetch_add(1, Ordering::Relaxed).to_string();
+        let request = Request::get(url).header("x-tenant-id", &tenant);
+        let heard = EventSource::open(request).unwrap().hear().unwrap();
+        let (at, _) = heard.first("done").unwrap_or_else(|| panic!("no end: {heard:?}"));
+        at.as_secs_f64()
+    }
+
     /// Sets every metric going at least once.
     pub fn exercise(&self) {
         self.exercise_semantic();
         self.database.exercise();
         let proxy = &self.proxy;
+        self.listen(10);
         for coding in ["gzip", "br", "zstd"] {
             for _ in 0..3 {
                 proxy.get_with("/api/items?page=1", &[("accept-encoding", coding)]);
@@ -159,6 +187,16 @@ impl Stack {
 
 fn model_dir() -> String {
     Tool::MiniLm.path().unwrap().parent().unwrap().display().to_string()
+}
+
+/// Answers within as many milliseconds as it is asked for.
+fn engine() -> ChatServer {
+    let script = |asked: &str, _: &serde_json::Value| {
+        let half = Duration::from_millis(asked.parse::<u64>().unwrap_or(0) / 2);
+        let say = |text: &str| Step::Say(text.to_owned());
+        vec![Step::Pause(half), say("One, "), Step::Pause(half), say("two."), Step::Finish("stop")]
+    };
+    ChatServer::start(script).unwrap()
 }
 
 /// The shipped configuration, for this stack's ports and scraping each second.

@@ -2,6 +2,7 @@
 //! streams of real questions.
 
 mod data;
+mod first_chunk;
 mod hits;
 mod origin;
 mod record;
@@ -14,9 +15,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use minilm::{Model, Precision};
 use testbed::Tool;
+use testbed::artifacts::{self, Artifact};
 
 use super::say;
 use data::Question;
+use first_chunk::FirstChunk;
 use hits::Hits;
 use speed::Speed;
 use stream::{Outcome, Settings};
@@ -33,11 +36,14 @@ pub struct Options {
     /// Only what a hit takes through Envoy
     #[arg(long, conflicts_with_all = ["streams_only", "speed_only"])]
     hits_only: bool,
+    /// Measure only how soon the first part of an answer comes
+    #[arg(long, conflicts_with_all = ["streams_only", "speed_only", "hits_only"])]
+    first_chunk_only: bool,
     /// Start the random numbers of the streams here
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write the results into docs/BENCHMARKS.md
-    #[arg(long, conflicts_with_all = ["streams_only", "speed_only", "hits_only"])]
+    #[arg(long, conflicts_with_all = ["streams_only", "speed_only", "hits_only", "first_chunk_only"])]
     record: bool,
 }
 
@@ -65,12 +71,18 @@ impl Verdict {
 /// Runs the benchmark; it fails if a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let load_average = super::record::load_average()?;
-    crate::ensure(&[Tool::MiniLm, Tool::Python])?;
+    crate::ensure(&[Tool::MiniLm, Tool::Python, Tool::Envoy])?;
+    let only = options.streams_only || options.speed_only || options.hits_only;
+    let first_chunk = if only { None } else { Some(answer_soon()?) };
+    if options.first_chunk_only {
+        let verdicts = first_chunk.iter().flat_map(FirstChunk::verdicts).collect::<Vec<_>>();
+        println!("{}", first_chunk.iter().map(FirstChunk::table).collect::<String>());
+        return Ok(told(&verdicts));
+    }
     let model = Tool::MiniLm.path()?;
     let folder = model.parent().context("the model is in no folder")?;
     let model = Arc::new(Model::load(folder, Precision::Fast)?);
     say(&format!("embedding by {}", model.kernel().name()));
-    let only = options.streams_only || options.speed_only || options.hits_only;
     let speed = if only && !options.speed_only { None } else { Some(speed::measure(&model, folder)?) };
     let hits = if only && !options.hits_only { None } else { Some(hits::measure()?) };
 
@@ -83,19 +95,35 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let verdicts: Vec<Verdict> = speed
         .iter()
         .flat_map(Speed::verdicts)
+        .chain(first_chunk.iter().flat_map(FirstChunk::verdicts))
         .chain(hits.iter().flat_map(Hits::verdicts))
         .chain(outcomes.iter().flat_map(Outcome::verdicts))
         .collect();
     let streamed = if outcomes.is_empty() { String::new() } else { stream::table(&outcomes) };
-    let table = hits.as_ref().map(Hits::table).unwrap_or_default() + &streamed;
+    let table = first_chunk.as_ref().map(FirstChunk::table).unwrap_or_default()
+        + &hits.as_ref().map(Hits::table).unwrap_or_default()
+        + &streamed;
     println!("{}{table}", speed.as_ref().map(Speed::table).unwrap_or_default());
-    verdicts.iter().for_each(|verdict| println!("{}", verdict.line()));
+    let code = told(&verdicts);
     if options.record {
         record::write(load_average, &model, speed.as_ref(), &table, &verdicts)?;
         say(&format!("recorded in {}", super::page::path().display()));
     }
+    Ok(code)
+}
+
+/// Prints what has to hold; whether it does.
+fn told(verdicts: &[Verdict]) -> ExitCode {
+    verdicts.iter().for_each(|verdict| println!("{}", verdict.line()));
     let fails = verdicts.iter().any(|verdict| !verdict.held && !verdict.is_aim);
-    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn answer_soon() -> Result<FirstChunk> {
+    say("building filters and companion");
+    artifacts::build(&[Artifact::Filters, Artifact::Companion])?;
+    say("asking an engine, and a companion before it");
+    first_chunk::measure()
 }
 
 fn run_stream(name: &'static str, model: &Model, questions: &[Question], seed: u64) -> Result<Outcome> {

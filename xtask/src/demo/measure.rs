@@ -103,7 +103,7 @@ impl Phase {
 }
 
 /// The nearest rank: the smallest value that at least this share of all does not exceed.
-fn percentile_ms(sorted: &[Duration], share: f64) -> f64 {
+pub fn percentile_ms(sorted: &[Duration], share: f64) -> f64 {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1].as_secs_f64() * 1e3
 }

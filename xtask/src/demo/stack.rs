@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use testbed::documentation::route_to;
 use testbed::{
-    Client, Companion, CompanionOptions, Demo, EnvoyOptions, FrontProxy, PgBouncer, PgBouncerOptions,
-    Postgres, Redis, RedisOptions, Request, Tool, wait_until,
+    Client, Companion, CompanionOptions, Demo, Documentation, EnvoyOptions, FrontProxy, PgBouncer,
+    PgBouncerOptions, Postgres, Redis, RedisOptions, Request, Tool, wait_until, workspace_root,
 };
 
 use super::say;
@@ -28,8 +29,8 @@ const TAGS: &str = "workspace.workspace_items=items,workspace.workspace_items=it
 pub struct Stack {
     /// Envoy with the filters.
     pub front: FrontProxy,
-    /// The companion.
-    pub companion: Companion,
+    /// The companion, which answers questions about the documentation too.
+    pub documentation: Documentation,
     /// The API behind Envoy, which answers repeated queries from memory where there is a Redis.
     pub demo: Demo,
     /// The same API on the same database, which asks it every time.
@@ -45,6 +46,11 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The companion.
+    pub fn companion(&self) -> &Companion {
+        self.documentation.companion()
+    }
+
     /// Starts all of it, the database holding `items` items.
     pub fn start(items: u32, with_redis: bool) -> Result<Stack> {
         say("starting PostgreSQL");
@@ -64,13 +70,16 @@ impl Stack {
             env.push(("REDIS_PORT", redis.port().to_string()));
         }
         let demo = start_api(&postgres, items, &env)?;
-        say("starting the companion");
-        let companion = start_companion(&postgres, redis.as_ref())?;
+        say("taking the documentation in, and starting the companion");
+        let documentation = start_companion(&postgres, redis.as_ref())?;
         say("starting Envoy");
         let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)) as u32;
         let options = EnvoyOptions { concurrency: workers, ..EnvoyOptions::default() };
-        let front = FrontProxy::start(demo.port(), companion.port(), &options).context("Envoy")?;
-        Ok(Stack { front, companion, demo, plain, redis, pgbouncer, postgres, items })
+        let edits = route_to(documentation.port());
+        let edits: Vec<(&str, &str)> = edits.iter().map(|(old, new)| (*old, new.as_str())).collect();
+        let companion = documentation.companion().port();
+        let front = FrontProxy::start_edited(demo.port(), companion, &options, &edits).context("Envoy")?;
+        Ok(Stack { front, documentation, demo, plain, redis, pgbouncer, postgres, items })
     }
 }
 
@@ -79,8 +88,8 @@ fn start_api(postgres: &Postgres, items: u32, env: &[(&str, String)]) -> Result<
     Demo::start_with(&postgres.url(), items, &env).context("the demo API")
 }
 
-/// Follows the changes of the database, and waits until it does.
-fn start_companion(postgres: &Postgres, redis: Option<&Redis>) -> Result<Companion> {
+/// Answers questions about the documentation, follows the changes of the database, and waits until it does.
+fn start_companion(postgres: &Postgres, redis: Option<&Redis>) -> Result<Documentation> {
     let mut env = vec![
         ("SLIPSTREAM_CHANGE_CAPTURE__ENABLED", "true".to_owned()),
         ("SLIPSTREAM_CHANGE_CAPTURE__URL", postgres.url()),
@@ -91,8 +100,10 @@ fn start_companion(postgres: &Postgres, redis: Option<&Redis>) -> Result<Compani
         env.push(("REDIS_PORT", redis.port().to_string()));
     }
     let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let companion = Companion::start(&CompanionOptions { env, ..CompanionOptions::default() })
-        .context("the companion")?;
+    let docs = workspace_root().join("docs");
+    let options = CompanionOptions { env, ..CompanionOptions::default() };
+    let documentation = Documentation::start(Some(&docs), options).context("the companion")?;
+    let companion = documentation.companion();
     let url = companion.url("/v1/query-cache");
     let follows = || {
         let report = Client::new().send(Request::get(&url));
@@ -101,7 +112,7 @@ fn start_companion(postgres: &Postgres, redis: Option<&Redis>) -> Result<Compani
     if !wait_until(Duration::from_secs(30), follows) {
         bail!("the companion does not follow the database:\n{}", companion.log());
     }
-    Ok(companion)
+    Ok(documentation)
 }
 
 /// In transaction mode; where it is not installed, queries go to the database directly.

@@ -7,7 +7,7 @@ pub fn print(stack: &Stack) {
     let front = stack.front.url("");
     let api = stack.demo.url("");
     let admin = format!("http://127.0.0.1:{}", stack.front.envoy.admin_port());
-    let companion = stack.companion.url("");
+    let companion = stack.companion().url("");
     let database = stack.postgres.url();
     println!("\nIt stays up until Ctrl-C.\n");
     for (name, address) in [
@@ -56,6 +56,10 @@ pub fn print(stack: &Stack) {
         (
             "Metrics, for Prometheus",
             format!("curl -s '{admin}/stats/prometheus' | grep -E '^(http_requests_total|opt00)' | head -30"),
+        ),
+        (
+            "A question about the documentation: events as they come, and the second time from the semantic cache",
+            format!("curl -sN '{front}/query/stream?q=how+do+I+purge+by+tag'"),
         ),
         (
             "A row that psql writes: what was built from it is dropped from all caches",
