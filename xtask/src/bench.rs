@@ -76,12 +76,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if load_average > 0.5 {
         say(&format!("the machine is busy (load average {load_average}): expect the numbers to be off"));
     }
-    crate::ensure(&[Tool::Envoy, Tool::Wrk, Tool::Nginx, Tool::RedisServer, Tool::RedisCli])?;
-    say("building filters and companion");
-    artifacts::build(&[Artifact::Filters, Artifact::Companion])?;
     let chosen =
         |case: &&Case| options.only.is_empty() || options.only.iter().any(|only| only.name == case.name);
     let cases: Vec<&'static Case> = CASES.iter().filter(chosen).collect();
+    crate::ensure(&[Tool::Envoy, Tool::Wrk, Tool::Nginx, Tool::RedisServer, Tool::RedisCli])?;
+    say("building what is measured");
+    artifacts::build(&[Artifact::Filters])?;
+    if cases.iter().any(|case| case.has_companion()) {
+        artifacts::build(&[Artifact::Companion])?;
+    }
     say("starting the servers");
     let stack = Stack::start(&cases)?;
     let rounds = usize::from(options.rounds);

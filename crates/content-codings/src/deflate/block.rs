@@ -134,17 +134,12 @@ impl BlockWriter {
     #[inline(always)]
     fn write_literals(&self, literals: &[u8], writer: &mut BitWriter) {
         // Three codes of 15 bits fit between two flushes.
-        let (threes, others) = literals.as_chunks::<3>();
-        for three in threes {
+        for three in literals.chunks(3) {
             for literal in three {
                 writer.put_code(self.symbol_codes.get(usize::from(*literal)));
             }
             writer.flush();
         }
-        for literal in others {
-            writer.put_code(self.symbol_codes.get(usize::from(*literal)));
-        }
-        writer.flush();
     }
 
     /// At most 20 + 28 bits.

@@ -1,0 +1,80 @@
+//! The filter as configured: what a VM's streams share.
+
+use crate::config::Config;
+use crate::outcome::{QUESTION, Sent};
+use crate::stream::Observed;
+use compression_common::{Counted, How, ModeName, NAMESPACE, RouteSettings, Work};
+use slipstream_host::{ConfigError, ContextId, Expression, HostError, Plugin, Routes, now_ms};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The filter that measures what Envoy's own compressor does.
+pub struct Observer {
+    config: Config,
+    question: Expression,
+    routes: Routes<RouteSettings>,
+    counted: RefCell<Counted>,
+}
+
+impl Observer {
+    /// Counts what became of a response of which this filter has `seen` so many bytes.
+    pub(crate) fn settle(&self, seen: u64, is_whole: bool) {
+        if self.count(seen, is_whole).is_err() {
+            let service = self.config.service.as_deref().unwrap_or_default();
+            self.counted.borrow_mut().outcome(service, "", "host_error");
+        }
+    }
+
+    fn count(&self, seen: u64, is_whole: bool) -> Result<(), HostError> {
+        let answer = self.question.evaluate()?;
+        let sent = Sent::parse(&answer).ok_or(HostError { call: "expr_evaluate", status: 0 })?;
+        let route = self.routes.named(sent.route.to_vec(), sent.authority, now_ms())?;
+        let service = self.config.service.as_deref().unwrap_or(&route.cluster);
+        let mut counted = self.counted.borrow_mut();
+        let is_observed = matches!(
+            route.settings,
+            Some(RouteSettings { enabled: true, mode: Some(ModeName::Observe), .. })
+        );
+        if !is_observed {
+            // The filter compression counts it.
+            return Ok(());
+        }
+        let outcome = match sent.coding {
+            _ if !is_whole => "aborted",
+            None => "not_compressed",
+            // No compressor leaves a body as long as it was.
+            Some(_) if sent.size == seen => "encoded",
+            Some(coding) => {
+                let work = Work { original: seen, size: sent.size, ns: 0 };
+                counted.compressed(service, &route.name, coding.as_str(), How::Observe, &work);
+                "compressed"
+            }
+        };
+        counted.outcome(service, &route.name, outcome);
+        Ok(())
+    }
+}
+
+impl Plugin for Observer {
+    type Stream = Observed;
+
+    fn configure(configuration: &[u8]) -> Result<Self, ConfigError> {
+        let config = Config::parse(configuration)?;
+        let question = Expression::new(QUESTION).map_err(|refused| {
+            ConfigError::new(
+                ".",
+                format!("{refused}: this Envoy was built without the Common Expression Language"),
+            )
+        })?;
+        let counted = Counted::new(config.max_label_sets as usize);
+        Ok(Observer { config, question, routes: Routes::new(NAMESPACE), counted: RefCell::new(counted) })
+    }
+
+    fn new_stream(plugin: &Rc<Self>, _: ContextId) -> Observed {
+        Observed::new(plugin.clone())
+    }
+
+    fn on_tick(&self) {
+        self.counted.borrow_mut().export(self.routes.take_mistakes());
+    }
+}

@@ -1,0 +1,125 @@
+//! The filter in the host's double: responses that Envoy's own compressor compresses.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use compression_observer::{Observer, QUESTION};
+use slipstream_host::double::{self, Double, with};
+use slipstream_host::{Action, Property};
+
+/// Bytes of the pieces that come from the service.
+const PIECES: [usize; 2] = [3_000, 2_000];
+
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    LastPiece,
+    Trailers,
+    BrokenOff,
+}
+
+fn start(settings: serde_json::Value) -> Double<Observer> {
+    let filter = Double::start(r#"{"service": "shop"}"#).unwrap();
+    double::set_property(Property::CLUSTER_NAME, b"cluster");
+    double::set_route("slipstream.compression", &settings);
+    filter
+}
+
+/// Lets a response pass, and ends the stream as the compressor, further out, has made `sent` of it.
+fn pass(filter: &Double<Observer>, pieces: &[usize], end: End, sent: &str) {
+    let mut stream = filter.stream();
+    for (number, size) in pieces.iter().enumerate() {
+        let is_last = end == End::LastPiece && number + 1 == pieces.len();
+        let piece = vec![b'x'; *size];
+        assert_eq!(stream.response_body(&piece, is_last), Action::Continue);
+        assert_eq!(double::response_body(), piece, "nothing is changed");
+    }
+    if end == End::Trailers {
+        assert_eq!(stream.response_trailers(), Action::Continue);
+    }
+    double::set_value(QUESTION, sent.as_bytes());
+    stream.log();
+    drop(stream);
+    filter.tick_after_ms(1_000);
+}
+
+fn counted(name: &str) -> Option<i64> {
+    double::metric(&format!("service=.=shop;.;route=.=items;.;{name}"))
+}
+
+fn outcome(outcome: &str) -> Option<i64> {
+    counted(&format!("outcome=.={outcome};.;slipstream_compression_total"))
+}
+
+#[test]
+fn sizes_ratio_and_coding_are_measured() {
+    for coding in ["gzip", "br", "zstd", "deflate"] {
+        for end in [End::LastPiece, End::Trailers] {
+            let filter = start(serde_json::json!({ "mode": "observe" }));
+            pass(&filter, &PIECES, end, &format!("1000\n{coding}\na\nitems"));
+            let labels = format!("coding=.={coding};.;mode=.=observe;.;");
+            for (name, expected) in [
+                ("slipstream_compression_responses_total", Some(1)),
+                ("slipstream_compression_in_bytes_total", Some(5_000)),
+                ("slipstream_compression_out_bytes_total", Some(1_000)),
+                // Nobody here knows how long it took.
+                ("slipstream_compression_seconds_count", Some(0)),
+            ] {
+                assert_eq!(counted(&format!("{labels}{name}")).or(Some(0)), expected, "{coding} {name}");
+            }
+            assert_eq!(counted("opt001_compression_ratio_percent_sum"), Some(80));
+            assert_eq!(counted("opt001_compression_savings_bytes_sum"), Some(4_000));
+            assert_eq!(outcome("compressed"), Some(1));
+        }
+    }
+}
+
+#[test]
+fn what_was_not_compressed_is_counted_as_such() {
+    for (sent, end, expected) in [
+        ("5000\n\na\nitems", End::LastPiece, "not_compressed"),
+        ("5000\naes128gcm\na\nitems", End::LastPiece, "not_compressed"),
+        ("900\ngzip\na\nitems", End::BrokenOff, "aborted"),
+        ("5000\nbr\na\nitems", End::LastPiece, "encoded"),
+    ] {
+        let filter = start(serde_json::json!({ "mode": "observe" }));
+        pass(&filter, &PIECES, end, sent);
+        assert_eq!(outcome(expected), Some(1), "{expected}");
+        assert_eq!(counted("opt001_compression_savings_bytes_count"), None, "{expected}");
+    }
+}
+
+#[test]
+fn nothing_is_counted_where_there_is_nothing_to_observe() {
+    let observe = serde_json::json!({ "mode": "observe" });
+    for (what, settings, pieces) in [
+        ("no body", observe, &[][..]),
+        ("another mode", serde_json::json!({ "mode": "stream" }), &PIECES[..]),
+        ("no mode", serde_json::json!({}), &PIECES[..]),
+        ("disabled", serde_json::json!({ "mode": "observe", "enabled": false }), &PIECES[..]),
+        ("a mistake", serde_json::json!({ "mode": "watch" }), &PIECES[..]),
+    ] {
+        let filter = start(settings);
+        pass(&filter, pieces, End::LastPiece, "1000\ngzip\na\nitems");
+        let counted: Vec<_> =
+            double::metrics().into_iter().filter(|(name, _)| name.contains("compression_")).collect();
+        assert_eq!(counted, [], "{what}");
+    }
+}
+
+#[test]
+fn names_of_routes_are_told_apart_by_host() {
+    let filter = start(serde_json::json!({ "mode": "observe" }));
+    pass(&filter, &PIECES, End::LastPiece, "1000\ngzip\na\nitems");
+    double::set_route("slipstream.compression", &serde_json::json!({}));
+    pass(&filter, &PIECES, End::LastPiece, "1000\ngzip\nb\nitems");
+    assert_eq!(outcome("compressed"), Some(1), "the route of the same name at the other host has no mode");
+}
+
+#[test]
+fn a_host_that_refuses_is_counted() {
+    let unrouted = "service=.=shop;.;route=.=none;.;outcome=.=host_error;.;slipstream_compression_total";
+    for (answer, refused) in [("1000\ngzip\na\nitems", Some("expr_evaluate")), ("nonsense", None)] {
+        let filter = start(serde_json::json!({ "mode": "observe" }));
+        with(|host| host.failing.extend(refused));
+        pass(&filter, &PIECES, End::LastPiece, answer);
+        assert_eq!(double::metric(unrouted), Some(1), "{answer} {refused:?}");
+    }
+}
