@@ -5,6 +5,7 @@ mod cases;
 mod cpu;
 mod db;
 mod envoy_config;
+mod first_byte;
 mod load;
 mod measure;
 mod page;
@@ -58,6 +59,8 @@ enum Other {
     Timescale(timescale::Options),
     /// Compare a hit of the query cache with the query, and see how soon a commit is seen
     QueryCache(query_cache::Options),
+    /// Compare when the first byte comes of a response that trickles, compressed and not
+    FirstByte(first_byte::Options),
     /// Measure the semantic cache: its embeddings, its index, and its decisions on streams of questions
     Semantic(semantic::Options),
 }
@@ -68,6 +71,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Some(Other::Db(options)) => return db::run(options),
         Some(Other::Timescale(options)) => return timescale::run(options),
         Some(Other::QueryCache(options)) => return query_cache::run(options),
+        Some(Other::FirstByte(options)) => return first_byte::run(options),
         Some(Other::Semantic(options)) => return semantic::run(options),
         None => {}
     }
@@ -96,7 +100,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     drop(stack);
 
     println!("{}", report::text(&measured));
-    let verdicts = targets::judge(&measured);
+    let mut verdicts = targets::judge(&measured);
+    if options.only.is_empty() {
+        verdicts.push(first_byte::measure(first_byte::TRIES)?.verdict());
+    }
     for verdict in &verdicts {
         println!("{}", verdict.line());
     }

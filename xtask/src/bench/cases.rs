@@ -146,7 +146,7 @@ const fn cache(routes: Routes, l1: bool, companion: Store) -> Filter {
 }
 
 /// Proxying 2 kB without a filter; the other cases say how they differ from it.
-const PLAIN: Case = Case {
+pub const PLAIN: Case = Case {
     name: "plain",
     what: "Envoy proxying, no filter",
     proxy: Proxy::Envoy(&[]),

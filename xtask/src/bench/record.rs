@@ -64,7 +64,7 @@ fn render(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<Strin
         redis = redis_version()?,
     );
     text += &report::markdown(measured);
-    text += "\nCPU time per request, but for sizes; the median of the rounds' own ratios or differences:\n\n";
+    text += "\nCPU time per request, but for sizes and first bytes; the median of the rounds' own ratios or differences:\n\n";
     for verdict in verdicts {
         text += &format!("- {}\n", verdict.line());
     }

@@ -65,3 +65,35 @@ impl Level {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn higher_levels_and_longer_bodies_are_looked_through_harder() {
+        assert!(Level::new(0).is_none() && Level::new(1).is_none());
+        let effort = |number: u8, length| {
+            let Efforts { first, dense, later } = Level::new(number).unwrap().efforts(length);
+            [first.places, dense.places, later.places, first.enough as u32]
+        };
+        let lengths = [0, 2_000, 20_000, 50_000, LONG_BYTES, 1 << 30];
+        for number in 2..=9 {
+            for pair in lengths.windows(2) {
+                let (shorter, longer) = (effort(number, pair[0]), effort(number, pair[1]));
+                assert!(
+                    shorter.iter().zip(&longer).all(|(one, other)| one <= other),
+                    "level {number}: {pair:?}"
+                );
+            }
+            for length in lengths {
+                let (lower, higher) = (effort(number.max(3) - 1, length), effort(number, length));
+                assert!(
+                    lower.iter().zip(&higher).all(|(one, other)| one <= other),
+                    "level {number}, {length} bytes"
+                );
+            }
+        }
+        assert_eq!(effort(6, LONG_BYTES), effort(6, 1 << 30));
+    }
+}
