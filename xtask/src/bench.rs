@@ -8,6 +8,7 @@ mod envoy_config;
 mod first_byte;
 mod load;
 mod measure;
+mod modes;
 mod page;
 mod query_cache;
 mod record;
@@ -45,7 +46,7 @@ pub struct Options {
     /// Only these cases, separated by commas
     #[arg(long, value_name = "CASE", value_delimiter = ',', value_parser = cases::parse)]
     only: Vec<&'static Case>,
-    /// Write the results into docs/BENCHMARKS.md
+    /// Write the results into docs/BENCHMARKS.md, docs/COMPRESSION.md and README.md
     #[arg(long, conflicts_with = "only")]
     record: bool,
 }

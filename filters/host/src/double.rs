@@ -81,8 +81,6 @@ pub struct Host {
     pub(crate) shared_data: HashMap<String, SharedData>,
     pub(crate) properties: HashMap<Vec<u8>, Vec<u8>>,
     pub(crate) buffers: HashMap<BufferId, Vec<u8>>,
-    pub(crate) expressions: Vec<String>,
-    pub(crate) values: HashMap<String, Vec<u8>>,
     pub(crate) last_token: u32,
     pub(crate) effective_context: u32,
     request: Fields,
@@ -288,11 +286,6 @@ pub fn advance_ms(ms: u64) {
 /// Sets a property of the stream.
 pub fn set_property(property: Property, value: &[u8]) {
     with(|host| host.properties.insert(property.path().to_vec(), value.to_vec()));
-}
-
-/// Sets what an expression comes to from now on.
-pub fn set_value(expression: &str, value: &[u8]) {
-    with(|host| host.values.insert(expression.to_owned(), value.to_vec()));
 }
 
 /// Sets what the route's metadata say to `filter`: a JSON object.

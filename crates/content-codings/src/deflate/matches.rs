@@ -38,13 +38,12 @@ pub struct Effort {
 /// For each place the one before it whose first bytes have the same hash. All that is left of another body is forgotten when a
 /// body begins: the same body always has the same matches.
 ///
-/// Places have numbers, counted from [`FIRST`] modulo 2^16. Two that are more than 2^16 apart seem nearer than they are, which
-/// does no harm: whether their bytes are the same is looked at anyway.
+/// Places are counted from [`FIRST`] modulo 2^16. Two that are more than 2^16 apart seem nearer than they are, which does
+/// no harm: whether their bytes are the same is looked at anyway.
 pub struct Matches {
     window: Window,
-    /// For each hash the number of the last place that was linked.
     latest: Table<u16, { 1 << MAX_HASH_BITS }>,
-    /// For each number that of the place before. Not how far it is: to go on from there, the next would have to wait for a subtraction.
+    /// One less than the distance from each place to the one before.
     links: Table<u16, LINKED>,
     hash_bits: u32,
     /// Up to where places are linked.
@@ -55,11 +54,6 @@ pub struct Matches {
 
 /// More than [`MAX_OFFSET`], so that 0, which no place has left, is too far from the first ones.
 const FIRST: u16 = MAX_OFFSET as u16 + 1;
-
-#[inline(always)]
-fn number(place: usize) -> u16 {
-    (place as u16).wrapping_add(FIRST)
-}
 
 impl Matches {
     pub fn new() -> Matches {
@@ -97,11 +91,11 @@ impl Matches {
         self.ahead = (self.ahead * 2).min(*AHEAD.end());
         self.window.take(body, self.linked + 2 * MAX_LENGTH);
         let shift = 64 - self.hash_bits;
-        let mut number = number(start);
+        let mut number = (start as u16).wrapping_add(FIRST);
         let windows = body.get(start..).unwrap_or_default().array_windows();
-        for (_, window) in (start..self.linked).zip(windows) {
+        for (index, window) in (start..self.linked).zip(windows) {
             let latest = self.latest.at(hash(u64::from_le_bytes(*window), shift));
-            *self.links.at(usize::from(number)) = *latest;
+            *self.links.at(index) = number.wrapping_sub(*latest).wrapping_sub(1);
             *latest = number;
             number = number.wrapping_add(1);
         }
@@ -122,20 +116,16 @@ impl Matches {
     #[inline(always)]
     pub fn longer(&self, place: usize, than: usize, most: usize, effort: Effort) -> Match {
         let mut found = Match { length: than.max(MIN_LENGTH), offset: 0 };
+        let mut offset = self.before(place);
         // The last bytes of what would be longer by one: they differ more often than the first.
         let last = |length: usize| length - MIN_LENGTH;
         let mut wanted = self.window.four(place + last(found.length));
-        let here = number(place);
-        let (mut candidate, mut nearer) = (self.links.get(usize::from(here)), 0);
-        for _ in 0..effort.places {
-            let offset = u32::from(here.wrapping_sub(candidate));
-            // What does not lie farther back is left of places that are long gone.
-            if offset <= nearer || offset > MAX_OFFSET {
-                break;
-            }
-            let start = place.wrapping_sub(offset as usize);
-            if self.window.four(start.wrapping_add(last(found.length))) == wanted {
-                let length = self.window.common(start, place, most);
+        let mut left = effort.places;
+        while left > 0 && offset <= MAX_OFFSET {
+            left -= 1;
+            let candidate = place.wrapping_sub(offset as usize);
+            if self.window.four(candidate.wrapping_add(last(found.length))) == wanted {
+                let length = self.window.common(candidate, place, most);
                 if length > found.length {
                     found = Match { length, offset: offset as usize };
                     if length >= effort.enough || length >= most {
@@ -144,10 +134,14 @@ impl Matches {
                     wanted = self.window.four(place + last(length));
                 }
             }
-            nearer = offset;
-            candidate = self.links.get(usize::from(candidate));
+            offset += self.before(candidate);
         }
         found
+    }
+
+    #[inline(always)]
+    fn before(&self, place: usize) -> u32 {
+        u32::from(self.links.get(place)) + 1
     }
 }
 

@@ -100,27 +100,6 @@ pub fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
     })
 }
 
-/// Calls a function that the host has beyond the ABI. The double has those for expressions, and tells an expression by its place
-/// among all that were made.
-pub fn call_foreign(name: &'static str, argument: &[u8]) -> Result<Vec<u8>, HostError> {
-    with(|host| {
-        host.may(name)?;
-        match name {
-            "expr_create" => {
-                host.expressions.push(text(argument));
-                Ok((host.expressions.len() as u32 - 1).to_le_bytes().to_vec())
-            }
-            "expr_evaluate" => {
-                let index = argument.try_into().map(u32::from_le_bytes).unwrap_or(u32::MAX);
-                let expression = host.expressions.get(index as usize);
-                let value = expression.and_then(|expression| host.values.get(expression));
-                value.cloned().ok_or(HostError { call: name, status: 10 })
-            }
-            _ => Ok(Vec::new()),
-        }
-    })
-}
-
 /// Answers the current stream.
 pub fn local_reply(status: u16, details: &str, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
     with(|host| {

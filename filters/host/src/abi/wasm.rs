@@ -85,14 +85,6 @@ unsafe extern "C" {
         cas: u32,
     ) -> u32;
     fn proxy_set_effective_context(id: u32) -> u32;
-    fn proxy_call_foreign_function(
-        name: *const u8,
-        name_size: usize,
-        argument: *const u8,
-        argument_size: usize,
-        data: *mut *mut u8,
-        size: *mut usize,
-    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
@@ -219,23 +211,6 @@ pub fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
         // SAFETY: the host reads `path` and writes the two results during the call.
         unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) }
     })
-}
-
-/// Calls a function that this host has beyond the ABI.
-pub fn call_foreign(name: &'static str, argument: &[u8]) -> Result<Vec<u8>, HostError> {
-    let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: the host reads name and argument and writes the two results during the call.
-    let status = unsafe {
-        proxy_call_foreign_function(
-            name.as_ptr(),
-            name.len(),
-            argument.as_ptr(),
-            argument.len(),
-            &mut data,
-            &mut size,
-        )
-    };
-    check(name, status).map(|()| owned(data, size))
 }
 
 /// Answers the current stream. `headers` is in the wire form of [`crate::pairs`].
