@@ -1,6 +1,6 @@
 //! What is encoded at a stroke decodes to what it was, whatever it was.
 #![cfg(not(target_family = "wasm"))]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use content_codings::{Encoder, Step};
 use http_semantics::ContentCoding;

@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_millisecond_more_is_too_much() {
-        let spread = |ms: f64| Spread::of([ms - 1.0, ms, ms + 9.0].into_iter()).unwrap();
+        let spread = |ms: f64| Spread::of([ms - 1.0, ms, ms + 9.0]).unwrap();
         for (compressed, held) in [(5.0, true), (5.9, true), (6.1, false), (4.0, true)] {
             let verdict = FirstByte { plain: spread(5.0), compressed: spread(compressed) }.verdict();
             assert_eq!((verdict.held, verdict.fails()), (held, !held), "{}", verdict.line());
