@@ -1,5 +1,6 @@
 //! The filter's configuration.
 
+use compression_common::ModeName;
 use serde::Deserialize;
 use slipstream_host::{ConfigError, load_config};
 
@@ -9,6 +10,8 @@ use slipstream_host::{ConfigError, load_config};
 pub struct Config {
     /// Value of the metrics' label `service`; the name of the route's cluster if none.
     pub service: Option<String>,
+    /// How responses are compressed where their route does not say; only what says `observe` is measured.
+    pub mode: Option<ModeName>,
     /// Label sets of each group of metrics; what exceeds them is counted as `other`. 200 unless set.
     pub max_label_sets: u64,
 }
@@ -17,7 +20,7 @@ const MAX_LABEL_SETS: u64 = 100_000;
 
 impl Default for Config {
     fn default() -> Self {
-        Config { service: None, max_label_sets: 200 }
+        Config { service: None, mode: None, max_label_sets: 200 }
     }
 }
 
@@ -49,12 +52,13 @@ mod tests {
             (r#"{"service": ""}"#, "service", "is empty"),
             (r#"{"max_label_sets": 0}"#, "max_label_sets", "is 0"),
             (r#"{"max_label_sets": 100001}"#, "max_label_sets", "is 100001"),
+            (r#"{"mode": "watch"}"#, "mode", "unknown variant"),
             (r#"{"codings": []}"#, "codings", "unknown field"),
         ] {
             let error = Config::parse(json.as_bytes()).unwrap_err();
             assert_eq!(error.path, path, "{json}");
             assert!(error.message.contains(message), "{json}: {}", error.message);
         }
-        assert_eq!(Config::parse(b"").unwrap(), Config { service: None, max_label_sets: 200 });
+        assert_eq!(Config::parse(b"").unwrap(), Config { service: None, mode: None, max_label_sets: 200 });
     }
 }

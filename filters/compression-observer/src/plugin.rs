@@ -29,10 +29,12 @@ impl Observer {
         let route = self.routes.current(b"", now_ms())?;
         let service = self.config.service.as_deref().unwrap_or(&route.cluster);
         let mut counted = self.counted.borrow_mut();
-        let is_observed = matches!(
-            route.settings,
-            Some(RouteSettings { enabled: true, mode: Some(ModeName::Observe), .. })
-        );
+        let is_observed = match &route.settings {
+            Some(RouteSettings { enabled: true, mode, .. }) => {
+                mode.or(self.config.mode) == Some(ModeName::Observe)
+            }
+            Some(_) | None => false,
+        };
         if !is_observed {
             // The filter compression counts it.
             return Ok(());

@@ -16,7 +16,11 @@ enum End {
 }
 
 fn start(settings: serde_json::Value) -> Double<Observer> {
-    let filter = Double::start(r#"{"service": "shop"}"#).unwrap();
+    start_with(r#"{"service": "shop"}"#, settings)
+}
+
+fn start_with(configuration: &str, settings: serde_json::Value) -> Double<Observer> {
+    let filter = Double::start(configuration).unwrap();
     double::set_property(Property::ROUTE_NAME, b"items");
     double::set_property(Property::CLUSTER_NAME, b"cluster");
     double::set_route("slipstream.compression", &settings);
@@ -105,6 +109,19 @@ fn nothing_is_counted_where_there_is_nothing_to_observe() {
         let counted: Vec<_> =
             double::metrics().into_iter().filter(|(name, _)| name.contains("compression_")).collect();
         assert_eq!(counted, [], "{what}");
+    }
+}
+
+#[test]
+fn a_route_without_a_mode_has_the_filters() {
+    for (settings, expected) in [
+        (serde_json::json!({}), Some(1)),
+        (serde_json::json!({ "mode": "buffer" }), None),
+        (serde_json::json!({ "enabled": false }), None),
+    ] {
+        let filter = start_with(r#"{"service": "shop", "mode": "observe"}"#, settings.clone());
+        pass(&filter, &PIECES, End::LastPiece, (1_000, "gzip"));
+        assert_eq!(outcome("compressed"), expected, "{settings}");
     }
 }
 
