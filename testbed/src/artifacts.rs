@@ -12,7 +12,8 @@ use anyhow::{Context, Result, ensure};
 use crate::paths::{target_dir, workspace_root};
 
 /// The filters' names: their packages, and the stems of their `.wasm` files.
-pub const FILTERS: [&str; 4] = ["request-metrics", "response-cache", "compression", "semantic-cache"];
+pub const FILTERS: [&str; 5] =
+    ["request-metrics", "response-cache", "compression", "compression-observer", "semantic-cache"];
 
 const TARGET: &str = "wasm32-wasip1";
 

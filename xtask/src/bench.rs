@@ -5,9 +5,11 @@ mod cases;
 mod cpu;
 mod db;
 mod envoy_config;
+mod first_byte;
 mod floor;
 mod load;
 mod measure;
+mod modes;
 mod page;
 mod query_cache;
 mod record;
@@ -45,7 +47,7 @@ pub struct Options {
     /// Only these cases, separated by commas
     #[arg(long, value_name = "CASE", value_delimiter = ',', value_parser = cases::parse)]
     only: Vec<&'static Case>,
-    /// Write the results into docs/BENCHMARKS.md
+    /// Write the results into docs/BENCHMARKS.md, docs/COMPRESSION.md and README.md
     #[arg(long, conflicts_with = "only")]
     record: bool,
 }
@@ -61,6 +63,8 @@ enum Other {
     QueryCache(query_cache::Options),
     /// Measure what the least that a measuring filter has to do costs, step by step
     Floor(floor::Options),
+    /// Compare when the first byte comes of a response that trickles, compressed and not
+    FirstByte(first_byte::Options),
     /// Measure the semantic cache: its embeddings, its index, and its decisions on streams of questions
     Semantic(semantic::Options),
 }
@@ -72,6 +76,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Some(Other::Timescale(options)) => return timescale::run(options),
         Some(Other::QueryCache(options)) => return query_cache::run(options),
         Some(Other::Floor(options)) => return floor::run(options),
+        Some(Other::FirstByte(options)) => return first_byte::run(options),
         Some(Other::Semantic(options)) => return semantic::run(options),
         None => {}
     }
@@ -80,12 +85,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if load_average > 0.5 {
         say(&format!("the machine is busy (load average {load_average}): expect the numbers to be off"));
     }
-    crate::ensure(&[Tool::Envoy, Tool::Wrk, Tool::Nginx, Tool::RedisServer, Tool::RedisCli])?;
-    say("building filters and companion");
-    artifacts::build(&[Artifact::Filters, Artifact::Companion])?;
     let chosen =
         |case: &&Case| options.only.is_empty() || options.only.iter().any(|only| only.name == case.name);
     let cases: Vec<&'static Case> = CASES.iter().filter(chosen).collect();
+    crate::ensure(&[Tool::Envoy, Tool::Wrk, Tool::Nginx, Tool::RedisServer, Tool::RedisCli])?;
+    say("building what is measured");
+    artifacts::build(&[Artifact::Filters])?;
+    if cases.iter().any(|case| case.has_companion()) {
+        artifacts::build(&[Artifact::Companion])?;
+    }
     say("starting the servers");
     let stack = Stack::start(&cases)?;
     let rounds = usize::from(options.rounds);
@@ -97,7 +105,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     drop(stack);
 
     println!("{}", report::text(&measured));
-    let verdicts = targets::judge(&measured);
+    let mut verdicts = targets::judge(&measured);
+    if options.only.is_empty() {
+        verdicts.push(first_byte::measure(first_byte::TRIES)?.verdict());
+    }
     for verdict in &verdicts {
         println!("{}", verdict.line());
     }

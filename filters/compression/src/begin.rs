@@ -2,11 +2,10 @@
 
 use crate::decompression::Decompression;
 use crate::headers;
-use crate::observed::Observed;
 use crate::pieces::Pieces;
 use crate::plugin::Compression;
-use crate::route::RouteSettings;
 use crate::whole::{Quit, Whole};
+use compression_common::RouteSettings;
 use compression_policy::{
     Change, Coding, Mode, Plan, Request, Response, Skip, Way, decide, not_modified, streamed, vary,
 };
@@ -28,8 +27,6 @@ pub enum State {
     Whole(Whole),
     /// The response flows.
     Pieces(Pieces),
-    /// The response flows, and somebody else compresses it.
-    Observed(Observed),
 }
 
 type OfRoute = Rc<Route<RouteSettings>>;
@@ -42,10 +39,11 @@ pub fn begin(plugin: &Compression, request: &Headers, end_of_stream: bool) -> Re
         Some(_) => return Ok(pass(plugin, &route, "disabled")),
         None => return Ok(pass(plugin, &route, "invalid_route_settings")),
     };
-    let method = request.first(":method").unwrap_or_default();
     if mode == Some(Mode::Observe) {
-        return observe(plugin, route, method, end_of_stream);
+        // Envoy's compressor does it, and who measures it counts it.
+        return Ok(State::Idle);
     }
+    let method = request.first(":method").unwrap_or_default();
     let head = HeaderMap::Response.read()?;
     let policy = &plugin.config.policy;
     let facts = Request::parse(method, request, &policy.codings);
@@ -85,23 +83,6 @@ fn flow(
             Ok(pass(plugin, &route, Quit::from(unavailable).as_str()))
         }
     }
-}
-
-fn observe(
-    plugin: &Compression,
-    route: OfRoute,
-    method: &[u8],
-    end_of_stream: bool,
-) -> Result<State, HostError> {
-    if method == b"HEAD" {
-        return Ok(pass(plugin, &route, Skip::Head.as_str()));
-    }
-    // One field alone, because this should cost next to nothing.
-    let coding = HeaderMap::Response.first("content-encoding")?;
-    if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
-        return Ok(pass(plugin, &route, Skip::Encoded.as_str()));
-    }
-    Ok(State::Observed(Observed::new(route, end_of_stream)))
 }
 
 fn apply(head: &Headers, changes: &[Change]) -> Result<(), HostError> {

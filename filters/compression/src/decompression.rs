@@ -3,7 +3,7 @@
 
 use crate::headers;
 use crate::plugin::Compression;
-use crate::route::RouteSettings;
+use compression_common::RouteSettings;
 use compression_policy::Change;
 use content_codings::{DecodeError, decode};
 use http_semantics::{ContentCoding, Fields, list};

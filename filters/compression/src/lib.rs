@@ -1,9 +1,9 @@
 //! The Envoy filter that compresses responses, with the coding that the client likes best of those on offer.
 //!
 //! A response of a known, moderate length is held until Envoy has all of its body, so that its head can tell its sizes
-//! (`buffer`). Others are compressed as they come (`stream`). What Envoy's own compressor compresses it measures
-//! (`observe`). And it decompresses requests for services that cannot. Whatever goes wrong, the response is sent as the service made
-//! it, or broken off if half of it has been sent.
+//! (`buffer`). Others are compressed as they come (`stream`). Those that Envoy's own compressor compresses (`observe`) it leaves to
+//! the filter compression-observer. And it decompresses requests for services that cannot. Whatever goes wrong, the response is sent
+//! as the service made it, or broken off if half of it has been sent.
 //!
 //! Envoy must load it with `allow_on_headers_stop_iteration: true`, and its buffers must have room, because Envoy
 //! answers 500 where what a filter pauses exceeds the listener's `per_connection_buffer_limit_bytes`. That must be at
@@ -17,11 +17,8 @@ mod decompression;
 mod encoders;
 mod headers;
 mod measure;
-mod metrics;
-mod observed;
 mod pieces;
 mod plugin;
-mod route;
 mod stream;
 mod whole;
 
@@ -31,12 +28,5 @@ pub use stream::CompressionStream;
 
 slipstream_host::entry!(
     Compression,
-    [
-        on_request_headers,
-        on_request_body,
-        on_response_headers,
-        on_response_body,
-        on_response_trailers,
-        on_log
-    ]
+    [on_request_headers, on_request_body, on_response_headers, on_response_body, on_response_trailers]
 );

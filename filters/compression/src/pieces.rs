@@ -2,9 +2,9 @@
 //! is held than one piece.
 
 use crate::encoders::Lease;
-use crate::measure::Work;
+use crate::measure::encode;
 use crate::plugin::Compression;
-use crate::route::RouteSettings;
+use compression_common::{RouteSettings, Work};
 use content_codings::{Broken, Step};
 use slipstream_host::{Body, HostError, Route};
 use std::rc::Rc;
@@ -44,7 +44,7 @@ impl Pieces {
         }
         let mut output = plugin.output.borrow_mut();
         let step = if is_last { Step::Finish } else { Step::Flush };
-        self.work.encode(&mut self.encoder, &piece, step, &mut output)?;
+        encode(&mut self.work, &mut self.encoder, &piece, step, &mut output)?;
         Ok(Body::Response.replace(&output)?)
     }
 }

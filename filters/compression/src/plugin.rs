@@ -2,10 +2,8 @@
 
 use crate::config::Config;
 use crate::encoders::Encoders;
-use crate::measure::Work;
-use crate::metrics::{Counted, How};
-use crate::route::RouteSettings;
 use crate::stream::CompressionStream;
+use compression_common::{Counted, How, NAMESPACE, RouteSettings, Work};
 use http_semantics::{ContentCoding, Fields};
 use slipstream_host::{ConfigError, ContextId, Plugin, Route, Routes};
 use std::cell::RefCell;
@@ -78,7 +76,7 @@ impl Plugin for Compression {
         Ok(Compression {
             encoders: Encoders::new(config.max_streams),
             output: RefCell::default(),
-            routes: Routes::new("slipstream.compression"),
+            routes: Routes::new(NAMESPACE),
             trailing: RefCell::default(),
             counted: RefCell::new(Counted::new(config.max_label_sets)),
             config,

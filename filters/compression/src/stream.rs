@@ -3,10 +3,10 @@
 use crate::begin::{State, begin};
 use crate::decompression::Decompression;
 use crate::headers;
-use crate::metrics::How;
 use crate::pieces::{CutOff, Pieces};
 use crate::plugin::Compression;
 use crate::whole::{Quit, Whole};
+use compression_common::How;
 use compression_policy::{Framing, Skip, vary};
 use slipstream_host::{Action, HeaderBlock, HeaderMap, Stream, now_ms, send_local_reply};
 use std::mem::take;
@@ -141,10 +141,6 @@ impl Stream for CompressionStream {
         match take(&mut self.state) {
             State::Whole(whole) => return self.hold(whole, size, end_of_stream),
             State::Pieces(pieces) => return self.let_flow(pieces, size, end_of_stream),
-            State::Observed(mut observed) => {
-                observed.see(size, end_of_stream);
-                self.state = State::Observed(observed);
-            }
             State::Idle | State::Decompressing(_) | State::Asked(_) => {}
         }
         Action::Continue
@@ -159,21 +155,9 @@ impl Stream for CompressionStream {
                 self.plugin.count(&pieces.route, "unannounced_trailers");
                 self.plugin.remember_trailers(&pieces.route);
             }
-            State::Observed(mut observed) => {
-                observed.see_end();
-                self.state = State::Observed(observed);
-            }
             State::Idle | State::Decompressing(_) | State::Asked(_) => {}
         }
         Action::Continue
-    }
-
-    fn on_log(&mut self) {
-        if let State::Observed(observed) = &self.state
-            && observed.settle(&self.plugin).is_err()
-        {
-            self.plugin.count(&observed.route, Quit::Host.as_str());
-        }
     }
 }
 
@@ -184,7 +168,7 @@ impl Drop for CompressionStream {
             State::Whole(Whole { route, .. }) | State::Pieces(Pieces { route, .. }) => {
                 self.plugin.count(route, "aborted");
             }
-            State::Idle | State::Decompressing(_) | State::Asked(_) | State::Observed(_) => {}
+            State::Idle | State::Decompressing(_) | State::Asked(_) => {}
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::encoders::Unavailable;
 use crate::headers;
-use crate::measure::Work;
+use crate::measure::encode;
 use crate::plugin::Compression;
-use crate::route::RouteSettings;
+use compression_common::{RouteSettings, Work};
 use compression_policy::{Framing, Skip, compressed};
 use content_codings::Step;
 use http_semantics::ContentCoding;
@@ -69,7 +69,7 @@ impl Whole {
         let mut work = Work::default();
         let mut encoder = plugin.encoders.lease(self.coding, level, Some(body.len()))?;
         let mut output = plugin.output.borrow_mut();
-        work.encode(&mut encoder, &body, Step::Finish, &mut output).map_err(Unavailable::from)?;
+        encode(&mut work, &mut encoder, &body, Step::Finish, &mut output).map_err(Unavailable::from)?;
         if output.len() >= body.len() {
             return Err(Quit::NotSmaller);
         }

@@ -56,6 +56,8 @@ pub enum Filter {
         /// The mode of its route, if it has one.
         mode: Option<&'static str>,
     },
+    /// Slipstream's compression-observer.
+    Observer,
     /// Envoy's `envoy.filters.http.compressor` with gzip.
     EnvoyGzip,
     /// The same with brotli.
@@ -144,7 +146,7 @@ const fn cache(routes: Routes, l1: bool, companion: Store) -> Filter {
 }
 
 /// Proxying 2 kB without a filter; the other cases say how they differ from it.
-const PLAIN: Case = Case {
+pub const PLAIN: Case = Case {
     name: "plain",
     what: "Envoy proxying, no filter",
     proxy: Proxy::Envoy(&[]),
@@ -277,8 +279,8 @@ pub const CASES: [Case; 30] = [
     },
     Case {
         name: "observe-20k",
-        what: "`gzip-native-20k`, observed by compression",
-        proxy: Proxy::Envoy(&[Filter::EnvoyGzip, Filter::Compression { mode: Some("observe") }]),
+        what: "`gzip-native-20k`, observed by compression-observer",
+        proxy: Proxy::Envoy(&[Filter::EnvoyGzip, Filter::Observer]),
         size: Size::Kb20,
         coding: Some("gzip"),
         evidence: compressed("observe-20k"),
@@ -395,10 +397,15 @@ impl Case {
         format!("{}{}", self.resource.folder(), self.size.file())
     }
 
+    /// Whether it needs companions.
+    pub fn has_companion(&self) -> bool {
+        let (Proxy::Envoy(filters) | Proxy::EnvoyDirect(filters)) = self.proxy else { return false };
+        filters.iter().any(|filter| matches!(filter, Filter::ResponseCache { .. }))
+    }
+
     /// Whether a cache of ours answers, which says so in `X-Cache`.
     pub fn is_our_hit(&self) -> bool {
-        let Proxy::Envoy(filters) = self.proxy else { return false };
-        !self.from_origin && filters.iter().any(|filter| matches!(filter, Filter::ResponseCache { .. }))
+        !self.from_origin && self.has_companion()
     }
 }
 

@@ -12,9 +12,16 @@ use super::cases::{Case, Filter, Proxy, Routes, Store};
 pub struct Ports {
     /// The origin.
     pub origin: u16,
-    /// The companion that stores in its own memory.
+    /// The companions, if a case needs them.
+    pub companions: Option<CompanionPorts>,
+}
+
+/// Where the companions are.
+#[derive(Debug, Clone, Copy)]
+pub struct CompanionPorts {
+    /// The one that stores in its own memory.
     pub embedded: u16,
-    /// The companion that stores in Redis.
+    /// The one that stores in Redis.
     pub redis: u16,
 }
 
@@ -41,17 +48,17 @@ const BUFFER_BYTES: u64 = 1 << 20;
 pub fn bootstrap(cases: &[&Case], ports: Ports, direct_file: &str) -> Result<String> {
     let listeners: Vec<Value> =
         cases.iter().filter_map(|case| listener(case, direct_file).transpose()).collect::<Result<_>>()?;
+    let mut clusters = vec![cluster(ORIGIN, ports.origin)];
+    if let Some(CompanionPorts { embedded, redis }) = ports.companions {
+        clusters.extend([companion(COMPANION_EMBEDDED, embedded), companion(COMPANION_REDIS, redis)]);
+    }
     let tag = |label: &&str| json!({ "tag_name": label, "regex": format!("({label}=\\.=(.*?);\\.;)") });
     let bootstrap = json!({
         "admin": { "address": loopback(0) },
         "stats_config": { "stats_tags": LABELS.iter().map(tag).collect::<Vec<_>>() },
         "static_resources": {
             "listeners": listeners,
-            "clusters": [
-                cluster(ORIGIN, ports.origin),
-                companion(COMPANION_EMBEDDED, ports.embedded),
-                companion(COMPANION_REDIS, ports.redis),
-            ],
+            "clusters": clusters,
         },
     });
     Ok(bootstrap.to_string())
@@ -113,7 +120,7 @@ fn direct(file: &str) -> Value {
 
 /// Whether a filter stands between router and service, as in the shipped configuration.
 fn is_upstream(filter: &Filter) -> bool {
-    matches!(filter, Filter::Compression { mode } if *mode != Some("observe"))
+    matches!(filter, Filter::Compression { .. })
 }
 
 fn router(mut upstream: Vec<Value>) -> Value {
@@ -157,6 +164,7 @@ fn http_filter(filter: Filter, case: &str) -> Result<Value> {
                 json!({ "service": case, "min_bytes": 1_024, "levels": { "gzip": 6 } }),
             )?
         }
+        Filter::Observer => wasm("compression-observer", case, json!({ "service": case }))?,
         Filter::EnvoyGzip => envoy_compressor(
             "gzip.compressor.v3.Gzip",
             json!({
@@ -205,6 +213,7 @@ fn envoy_compressor(library_type: &str, library: Value) -> Value {
 fn route_metadata(filters: &[Filter]) -> Value {
     let mode = filters.iter().find_map(|filter| match filter {
         Filter::Compression { mode } => *mode,
+        Filter::Observer => Some("observe"),
         _ => None,
     });
     match mode {

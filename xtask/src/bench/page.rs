@@ -1,4 +1,4 @@
-//! The parts of `docs/BENCHMARKS.md` that benchmarks write themselves.
+//! The parts of `docs/BENCHMARKS.md`, and of some other pages, that benchmarks write themselves.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,12 @@ pub fn path() -> PathBuf {
 
 /// Replaces what stands between the markers of the benchmark that this command runs.
 pub fn write(command: &str, text: &str) -> Result<()> {
-    let path = path();
+    write_into("docs/BENCHMARKS.md", command, text)
+}
+
+/// The same in another page, by its path from the root.
+pub fn write_into(page: &str, command: &str, text: &str) -> Result<()> {
+    let path = workspace_root().join(page);
     let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let page = replace(&page, command, text)
         .with_context(|| format!("{} lacks the markers of {command}", path.display()))?;
@@ -51,6 +56,10 @@ mod tests {
         let page = fs::read_to_string(path()).unwrap();
         for name in ["", " db", " timescale", " query-cache", " semantic", " floor"] {
             assert!(replace(&page, &format!("cargo xtask bench{name}"), "").is_some(), "{name}");
+        }
+        for name in ["README.md", "docs/COMPRESSION.md"] {
+            let page = fs::read_to_string(workspace_root().join(name)).unwrap();
+            assert!(replace(&page, "cargo xtask bench", "").is_some(), "{name}");
         }
     }
 }

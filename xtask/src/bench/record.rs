@@ -10,7 +10,7 @@ use testbed::{Tool, workspace_root};
 use super::load::CONNECTIONS;
 use super::measure::Measured;
 use super::targets::Verdict;
-use super::{page, report};
+use super::{modes, page, report};
 
 /// How the run was made.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +23,21 @@ pub struct Run {
     pub load_average: f64,
 }
 
+const COMMAND: &str = "cargo xtask bench";
+
 /// Records a run of the proxy's benchmark.
 pub fn write(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<()> {
-    page::write("cargo xtask bench", &render(run, measured, verdicts)?)
+    page::write(COMMAND, &render(run, measured, verdicts)?)?;
+    let from = format!(
+        "{}, commit {}, load average before {:.2}:\n\n",
+        said("date", &["-u", "+%Y-%m-%d"])?,
+        said("git", &["describe", "--always", "--dirty"])?,
+        run.load_average
+    );
+    let modes = from + &modes::modes(measured);
+    page::write_into("README.md", COMMAND, &modes)?;
+    let both = format!("{modes}\n{}", modes::codings(measured));
+    page::write_into("docs/COMPRESSION.md", COMMAND, &both)
 }
 
 /// When, of what and on what a command was run.
@@ -64,7 +76,7 @@ fn render(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<Strin
         redis = redis_version()?,
     );
     text += &report::markdown(measured);
-    text += "\nCPU time per request, but for sizes; the median of the rounds' own ratios or differences:\n\n";
+    text += "\nCPU time per request, but for sizes and first bytes; the median of the rounds' own ratios or differences:\n\n";
     for verdict in verdicts {
         text += &format!("- {}\n", verdict.line());
     }

@@ -7,7 +7,7 @@ use testbed::{Companion, CompanionOptions, Envoy, EnvoyOptions, Nginx, NginxOpti
 
 use super::bodies;
 use super::cases::{Case, Proxy, Resource, Size};
-use super::envoy_config::{self, Ports};
+use super::envoy_config::{self, CompanionPorts, Ports};
 
 /// The processor that the proxies have to themselves.
 pub const PROXY_CPU: &str = "0";
@@ -24,8 +24,7 @@ pub struct Stack {
     /// Where everything that is not a proxy runs, in the notation of `taskset -c`.
     pub other_cpus: String,
     bodies: Vec<(Size, Vec<u8>)>,
-    _companions: [Companion; 2],
-    _redis: Redis,
+    _companions: Option<Companions>,
 }
 
 impl Stack {
@@ -49,21 +48,13 @@ impl Stack {
             cpus: Some(PROXY_CPU.to_owned()),
         })
         .context("nginx as a cache")?;
-        let redis = Redis::start(RedisOptions { cpus: pinned.clone(), ..RedisOptions::default() })?;
-        let with_redis = vec![
-            ("REDIS_HOST".to_owned(), "127.0.0.1".to_owned()),
-            ("REDIS_PORT".to_owned(), redis.port().to_string()),
-        ];
-        let companion = |env| {
-            Companion::start(&CompanionOptions { env, cpus: pinned.clone(), ..CompanionOptions::default() })
-        };
-        let companions = [companion(Vec::new())?, companion(with_redis)?];
+        let needs_companions = cases.iter().any(|case| case.has_companion());
+        let companions = needs_companions.then(|| Companions::start(&pinned)).transpose()?;
 
         let direct = testbed::temp_dir("direct")?;
         let direct_file = direct.path().join(Size::Kb2.file());
         std::fs::write(&direct_file, bodies::body(Size::Kb2)).context("cannot write the direct response")?;
-        let [embedded, redis_port] = companions.each_ref().map(Companion::port);
-        let ports = Ports { origin: origin.port(), embedded, redis: redis_port };
+        let ports = Ports { origin: origin.port(), companions: companions.as_ref().map(Companions::ports) };
         let bootstrap = envoy_config::bootstrap(cases, ports, &direct_file.display().to_string())?;
         let options = EnvoyOptions {
             concurrency: 1,
@@ -73,7 +64,7 @@ impl Stack {
         };
         // Envoy reads the direct response's file when it starts, and not again.
         let envoy = Envoy::start(&bootstrap, &options)?;
-        Ok(Stack { envoy, nginx_cache, origin, other_cpus, bodies, _companions: companions, _redis: redis })
+        Ok(Stack { envoy, nginx_cache, origin, other_cpus, bodies, _companions: companions })
     }
 
     /// `http://127.0.0.1:PORT` of the case's proxy.
@@ -97,6 +88,32 @@ impl Stack {
     pub fn body(&self, case: &Case) -> Result<&[u8]> {
         let body = self.bodies.iter().find(|(size, _)| *size == case.size);
         body.map(|(_, body)| body.as_slice()).context("the origin has no such body")
+    }
+}
+
+/// One companion that stores in its own memory and one that stores in Redis.
+#[derive(Debug)]
+struct Companions {
+    embedded: Companion,
+    redis: Companion,
+    _server: Redis,
+}
+
+impl Companions {
+    fn start(cpus: &Option<String>) -> Result<Companions> {
+        let server = Redis::start(RedisOptions { cpus: cpus.clone(), ..RedisOptions::default() })?;
+        let with_redis = vec![
+            ("REDIS_HOST".to_owned(), "127.0.0.1".to_owned()),
+            ("REDIS_PORT".to_owned(), server.port().to_string()),
+        ];
+        let companion = |env| {
+            Companion::start(&CompanionOptions { env, cpus: cpus.clone(), ..CompanionOptions::default() })
+        };
+        Ok(Companions { embedded: companion(Vec::new())?, redis: companion(with_redis)?, _server: server })
+    }
+
+    fn ports(&self) -> CompanionPorts {
+        CompanionPorts { embedded: self.embedded.port(), redis: self.redis.port() }
     }
 }
 

@@ -134,17 +134,12 @@ impl BlockWriter {
     #[inline(always)]
     fn write_literals(&self, literals: &[u8], writer: &mut BitWriter) {
         // Three codes of 15 bits fit between two flushes.
-        let (threes, others) = literals.as_chunks::<3>();
-        for three in threes {
+        for three in literals.chunks(3) {
             for literal in three {
                 writer.put_code(self.symbol_codes.get(usize::from(*literal)));
             }
             writer.flush();
         }
-        for literal in others {
-            writer.put_code(self.symbol_codes.get(usize::from(*literal)));
-        }
-        writer.flush();
     }
 
     /// At most 20 + 28 bits.
@@ -214,6 +209,33 @@ fn store(block: &Block, writer: &mut BitWriter) {
         writer.put_bytes(piece);
         if rest.is_empty() {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_of_the_longest_codes_lose_no_bits() {
+        let mut blocks = BlockWriter::new();
+        *blocks.symbol_codes.at(usize::from(b'a')) = code(0x7fff, 15);
+        for count in 1..20 {
+            for before in 0..8 {
+                let mut room = vec![0; 64];
+                let mut writer = BitWriter::new(&mut room, Rest::default());
+                writer.put((1 << before) - 1, before);
+                blocks.write_literals(&vec![b'a'; count], &mut writer);
+                writer.align();
+                let (written, _) = writer.finish();
+                let ones: u32 = room.iter().take(written).map(|byte| byte.count_ones()).sum();
+                assert_eq!(
+                    ones as usize,
+                    count * 15 + before as usize,
+                    "{count} literals after {before} bits"
+                );
+            }
         }
     }
 }

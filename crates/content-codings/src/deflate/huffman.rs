@@ -147,3 +147,60 @@ pub fn codes<const SIZE: usize>(lengths: &[u8], codes: &mut Table<Code, SIZE>) {
         *next = next.wrapping_add(u16::from(bits > 0));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths_of(frequencies: &[u32], limit: usize) -> Vec<u8> {
+        let mut lengths = vec![9; frequencies.len()];
+        Builder::new().lengths(frequencies, limit, &mut lengths);
+        lengths
+    }
+
+    fn fibonacci(count: usize) -> Vec<u32> {
+        let mut numbers = vec![1, 1];
+        while numbers.len() < count {
+            numbers.push(numbers[numbers.len() - 1] + numbers[numbers.len() - 2]);
+        }
+        numbers
+    }
+
+    #[test]
+    fn codes_are_complete_and_within_their_limit() {
+        let flat = vec![3; 286];
+        let many_rare: Vec<u32> = (0..286).map(|symbol| if symbol < 200 { 1 } else { 5_000 }).collect();
+        for (what, frequencies, limit) in [
+            ("as long as codes get", fibonacci(30), 15),
+            ("one longer than the limit", fibonacci(17), 15),
+            ("just within the limit", fibonacci(16), 15),
+            ("a short limit", fibonacci(19), 7),
+            ("all alike", flat, 15),
+            ("many rare ones", many_rare, 15),
+        ] {
+            let lengths = lengths_of(&frequencies, limit);
+            assert!(lengths.iter().all(|length| (1..=limit as u8).contains(length)), "{what}: {lengths:?}");
+            let taken: usize = lengths.iter().map(|length| 1 << (limit - usize::from(*length))).sum();
+            assert_eq!(taken, 1 << limit, "{what}: complete");
+            for (one, other) in frequencies.iter().zip(&lengths).zip(frequencies.iter().zip(&lengths).skip(1))
+            {
+                assert!(one.0 >= other.0 || one.1 >= other.1, "{what}: rarer is not shorter");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_are_as_short_as_huffmans() {
+        for (frequencies, expected) in [
+            (vec![5, 9, 12, 13, 16, 45], vec![4, 4, 3, 3, 3, 1]),
+            (vec![1, 1, 1, 1], vec![2, 2, 2, 2]),
+            (vec![0, 7, 0, 3], vec![0, 1, 0, 1]),
+            // Some decoders refuse a code of one symbol.
+            (vec![0, 7, 0], vec![1, 1, 0]),
+            (vec![7, 0, 0], vec![1, 1, 0]),
+            (vec![0, 0, 0], vec![1, 1, 0]),
+        ] {
+            assert_eq!(lengths_of(&frequencies, 15), expected, "{frequencies:?}");
+        }
+    }
+}

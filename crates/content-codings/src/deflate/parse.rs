@@ -1,7 +1,7 @@
 //! Which matches are taken.
 
 use super::block::{Block, BlockWriter};
-use super::level::Level;
+use super::level::{Efforts, Level};
 use super::matches::{Effort, MIN_LEFT, Match, Matches, most};
 use super::sequences::{Histogram, Sequence};
 use super::split::is_different;
@@ -14,6 +14,12 @@ const PART_SEQUENCES: usize = 1 << 11;
 const PART_BYTES: usize = 1 << 16;
 /// The longest block.
 const MAX_SEQUENCES: usize = 1 << 14;
+/// How many of the last matches are counted in, when it is seen whether literals are rare.
+const RECENT: u32 = 32;
+/// Parts of a literal.
+const PARTS: u32 = 8;
+/// Fewer literals than one for two matches are rare.
+const RARE: u32 = RECENT * PARTS / 2;
 /// After so many literals in a row another is taken without looking, after twice as many another two.
 const PATIENCE_BITS: u32 = 7;
 
@@ -27,6 +33,8 @@ pub struct Parser {
     block: Histogram,
     /// What occurs in the last part.
     part: Histogram,
+    /// About how many literals there were among the last [`RECENT`] matches, in [`PARTS`].
+    recent_literals: u32,
     /// Where the block begins, and its last part.
     block_start: usize,
     part_start: Position,
@@ -47,6 +55,7 @@ impl Parser {
             sequences: Vec::new(),
             block: Histogram::new(),
             part: Histogram::new(),
+            recent_literals: 0,
             block_start: 0,
             part_start: Position::default(),
         }
@@ -60,13 +69,16 @@ impl Parser {
         self.block.clear();
         self.part.clear();
         (self.block_start, self.part_start) = (0, Position::default());
-        let (first, later) = self.level.efforts(body.len());
+        // Many, until it is known.
+        self.recent_literals = 4 * RECENT * PARTS;
+        let Efforts { first, dense, later } = self.level.efforts(body.len());
         // No match begins beyond, so that bytes may be looked at without asking whether they are there.
         let end = body.len().saturating_sub(MIN_LEFT);
         let (mut place, mut run) = (0, 0);
         while place < end {
             self.matches.link(body, place);
-            let found = self.matches.longer(place, 0, most(body.len() - place), first);
+            let effort = if self.recent_literals < RARE { dense } else { first };
+            let found = self.matches.longer(place, 0, most(body.len() - place), effort);
             if found.offset == 0 {
                 place += 1 + ((place - run) >> PATIENCE_BITS);
                 if place - run >= MAX_LITERALS {
@@ -120,6 +132,8 @@ impl Parser {
             length: found.length as u16,
             offset: found.offset as u16,
         };
+        self.recent_literals -= self.recent_literals / RECENT;
+        self.recent_literals += literals.len() as u32 * PARTS;
         if found.length > 0 {
             self.part.count_match(sequence.length, sequence.offset);
         }

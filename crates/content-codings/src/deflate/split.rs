@@ -40,3 +40,46 @@ fn log2(number: u32) -> u64 {
     let fraction = (fraction + bow * 22_544 / 0x1_0000) >> 8;
     u64::from(whole) * SCALE + fraction
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(bytes: impl Iterator<Item = u8>) -> Histogram {
+        let mut histogram = Histogram::new();
+        histogram.count_literals(&bytes.collect::<Vec<_>>());
+        histogram
+    }
+
+    #[test]
+    fn parts_are_different_if_two_codes_pay_for_another_head() {
+        let digits = |count: usize| counted((0..count).map(|number| b'0' + (number % 10) as u8));
+        let letters = |count: usize| counted((0..count).map(|number| b'a' + (number % 16) as u8));
+        for (before, last, expected) in [
+            (digits(5_000), digits(2_000), false),
+            (digits(5_000), letters(2_000), true),
+            (letters(300), digits(5_000), true),
+            // Too few to pay for it.
+            (digits(5_000), letters(60), false),
+            (digits(5_000), Histogram::new(), false),
+        ] {
+            assert_eq!(is_different(&before, &last), expected);
+        }
+        // Offsets count too.
+        let (mut near, mut far) = (digits(100), digits(100));
+        for _ in 0..1_000 {
+            near.count_match(5, 4);
+            far.count_match(5, 30_000);
+        }
+        assert!(is_different(&near, &far));
+    }
+
+    #[test]
+    fn logarithms_are_off_by_less_than_a_hundredth() {
+        for number in 1..100_000_u32 {
+            let exact = f64::from(number).log2();
+            let found = log2(number) as f64 / SCALE as f64;
+            assert!((found - exact).abs() < 0.015, "log2 of {number}: {found}, not {exact}");
+        }
+    }
+}

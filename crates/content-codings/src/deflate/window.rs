@@ -69,3 +69,37 @@ impl Window {
         most
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_is_counted_up_to_the_most() {
+        // The same 40 bytes at the start, in the middle and across the end, before other ones.
+        let (same, places) = ([7; 40], [0, 1_000, SIZE - 20]);
+        let mut body: Vec<u8> = (0..SIZE + 100).map(|place| (place % 251) as u8).collect();
+        for place in places {
+            body[place..place + 40].copy_from_slice(&same);
+        }
+        body[1_040] = 1;
+        body[SIZE + 20] = 2;
+        // The end takes the place of the start.
+        for (one, other, most, expected) in [
+            (1_000, SIZE - 20, 258, 40),
+            (1_000, SIZE - 20, 40, 40),
+            (1_000, SIZE - 20, 39, 39),
+            (1_000, SIZE - 20, 33, 33),
+            (1_000, SIZE - 20, 3, 3),
+            (1_000, SIZE - 20, 0, 0),
+            (1_004, SIZE - 20, 258, 36),
+            (1_036, SIZE - 20, 258, 4),
+            (999, SIZE - 20, 258, 0),
+        ] {
+            let mut window = Window::new();
+            window.take(&body, 3_000);
+            window.take(&body, body.len());
+            assert_eq!(window.common(one, other, most), expected, "{one} {other}, at most {most}");
+        }
+    }
+}

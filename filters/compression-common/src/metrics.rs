@@ -1,11 +1,10 @@
-//! What the filter counts.
+//! What is counted.
 
-use crate::measure::Work;
 use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics};
 use slipstream_host::SharedLabelSets;
 use slipstream_host::metrics::Exporter;
 
-/// The filter's metrics and how they get to Envoy.
+/// The metrics and how they get to Envoy.
 #[derive(Debug)]
 pub struct Counted {
     metrics: Metrics,
@@ -15,6 +14,17 @@ pub struct Counted {
     work: GroupId,
     requests: GroupId,
     mistakes: GroupId,
+}
+
+/// What encoding a body has come to so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Bytes before.
+    pub original: u64,
+    /// Bytes after.
+    pub size: u64,
+    /// Nanoseconds that it took.
+    pub ns: u64,
 }
 
 /// How a response was compressed, as a label.

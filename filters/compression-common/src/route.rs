@@ -3,6 +3,9 @@
 use compression_policy::Mode;
 use serde::Deserialize;
 
+/// Where in a route's metadata its settings are.
+pub const NAMESPACE: &str = "slipstream.compression";
+
 /// Settings in a route's `metadata.filter_metadata["slipstream.compression"]`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
