@@ -138,7 +138,6 @@ fn check_tells_by_its_status_and_as_json() {
     let root = testbed::workspace_root();
     let folder = temp_dir("envoy-check").unwrap();
     let shipped = std::fs::read_to_string(root.join("envoy/front-proxy.yaml")).unwrap();
-    let loaded = shipped.matches("failure_policy: FAIL_RELOAD").count();
     let broken = shipped.replace("FAIL_RELOAD", "FAIL_CLOSED").replace("target/filters", "nowhere");
     std::fs::write(folder.path().join("broken.yaml"), broken).unwrap();
     std::fs::write(folder.path().join("torn.yaml"), "a: [").unwrap();

@@ -46,6 +46,15 @@ pub const FILTERS: &[Filter] = &[
         route_schema: schema!("response-cache.route.json"),
     },
     Filter {
+        name: "compression-observer",
+        is_upstream: false,
+        holds_headers: false,
+        is_general: false,
+        labels: &["service", "route", "outcome", "coding", "mode", "le"],
+        schema: schema!("compression-observer.json"),
+        route_schema: schema!("compression-observer.route.json"),
+    },
+    Filter {
         name: "semantic-cache",
         is_upstream: false,
         holds_headers: true,

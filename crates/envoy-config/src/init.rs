@@ -124,6 +124,10 @@ impl Answers {
                 "Outside compression, so that a response is compressed once, stored encoded and served many times.",
                 include_str!("init/response-cache.yaml").trim_end(),
             ),
+            "compression-observer" => (
+                "Below Envoy's own compressors, which go right before it: it measures what they do on routes that say `observe`.",
+                "                            # Of all workers together; more are counted as `other`.\n                            max_label_sets: 200",
+            ),
             "semantic-cache" => (
                 "Innermost, right before the router: it reads questions and answers in the clear. Routes turn it on, by a profile.",
                 include_str!("init/semantic-cache.yaml").trim_end(),

@@ -6,6 +6,7 @@ use slipstream_host::{ConfigError, load_config};
 
 /// The filter's configuration.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Value of the metrics' label `service`; the name of the route's cluster if none.
@@ -13,6 +14,7 @@ pub struct Config {
     /// How responses are compressed where their route does not say; only what says `observe` is measured.
     pub mode: Option<ModeName>,
     /// Label sets of each group of metrics; what exceeds them is counted as `other`. 200 unless set.
+    #[cfg_attr(test, schemars(range(min = 1, max = 100000)))]
     pub max_label_sets: u64,
 }
 
@@ -45,6 +47,24 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Settings of a route: none of its own. It follows those under `slipstream.compression`.
+    #[derive(Deserialize, schemars::JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct RouteSettings {}
+
+    #[test]
+    fn the_schema_is_the_codes() {
+        for (file, schema) in [
+            ("compression-observer.json", schemars::schema_for!(Config)),
+            ("compression-observer.route.json", schemars::schema_for!(RouteSettings)),
+        ] {
+            testbed::assert_generated(
+                &format!("envoy/schemas/{file}"),
+                &format!("{:#}\n", schema.to_value()),
+            );
+        }
+    }
 
     #[test]
     fn mistakes_are_named() {

@@ -1,6 +1,6 @@
 //! The filter's configuration.
 
-use crate::route::ModeName;
+use compression_common::ModeName;
 use compression_policy::levels::{CodingLevels, range};
 use compression_policy::{Codings, ContentTypes, Levels, Mode};
 use serde::Deserialize;
@@ -202,10 +202,15 @@ mod tests {
 
     #[test]
     fn the_schema_is_the_codes() {
-        testbed::assert_generated(
-            "envoy/schemas/compression.json",
-            &format!("{:#}\n", schemars::schema_for!(Raw).to_value()),
-        );
+        for (file, schema) in [
+            ("compression.json", schemars::schema_for!(Raw)),
+            ("compression.route.json", schemars::schema_for!(compression_common::RouteSettings)),
+        ] {
+            testbed::assert_generated(
+                &format!("envoy/schemas/{file}"),
+                &format!("{:#}\n", schema.to_value()),
+            );
+        }
     }
 
     #[test]

@@ -106,6 +106,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         concurrency: 1,
         log_level: "warning".to_owned(),
         cpus: Some(super::stack::PROXY_CPU.to_owned()),
+        ..EnvoyOptions::default()
     };
     let envoy = Envoy::start(&bootstrap(folder.path())?, &envoy_options)?;
     let wrk = Wrk::new(&super::stack::other_cpus()?)?;

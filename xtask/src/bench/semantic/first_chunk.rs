@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use testbed::chat::Step;
+use testbed::chat_server::Step;
 use testbed::documentation::route_to;
 use testbed::{
     ChatServer, Client, CompanionOptions, Documentation, EnvoyOptions, EventSource, FrontProxy, Request,
