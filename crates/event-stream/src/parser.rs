@@ -40,7 +40,7 @@ impl fmt::Display for TooLong {
 impl std::error::Error for TooLong {}
 
 /// Reads a stream, piece by piece.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parser {
     limit: usize,
     line: Vec<u8>,
@@ -71,22 +71,47 @@ impl Parser {
     /// Reads on; what has become complete, in order. An event that the stream's end leaves incomplete never is.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Item>, TooLong> {
         let mut items = Vec::new();
-        for byte in bytes {
-            let follows_return = std::mem::take(&mut self.after_return);
-            match byte {
-                b'\n' if follows_return => {}
-                b'\n' | b'\r' => {
-                    self.after_return = *byte == b'\r';
-                    let line = std::mem::take(&mut self.line);
-                    items.extend(self.end_line(&line));
-                }
-                _ if self.line.len() + self.data.len() >= self.limit => {
-                    return Err(TooLong { limit: self.limit });
-                }
-                _ => self.line.push(*byte),
-            }
-        }
+        self.feed(bytes, |item| items.push(item))?;
         Ok(items)
+    }
+
+    /// Reads on like [`Parser::push`], and hands over what has become complete, also what stands before something too long.
+    pub fn feed(&mut self, mut bytes: &[u8], mut take: impl FnMut(Item)) -> Result<(), TooLong> {
+        if self.after_return && !bytes.is_empty() {
+            self.after_return = false;
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        }
+        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
+            let (part, rest) = bytes.split_at_checked(end).unwrap_or((bytes, b""));
+            self.hold(part)?;
+            let line = std::mem::take(&mut self.line);
+            if let Some(item) = self.end_line(&line) {
+                take(item);
+            }
+            bytes = match rest {
+                [b'\r', b'\n', rest @ ..] => rest,
+                [b'\r'] => {
+                    self.after_return = true;
+                    b""
+                }
+                [_, rest @ ..] => rest,
+                [] => b"",
+            };
+        }
+        self.hold(bytes)
+    }
+
+    /// Bytes that are held of what is not complete.
+    pub fn bytes(&self) -> usize {
+        self.line.len() + self.data.len() + self.event.len() + self.id.len()
+    }
+
+    fn hold(&mut self, part: &[u8]) -> Result<(), TooLong> {
+        if self.line.len() + self.data.len() + part.len() > self.limit {
+            return Err(TooLong { limit: self.limit });
+        }
+        self.line.extend_from_slice(part);
+        Ok(())
     }
 
     fn end_line(&mut self, line: &[u8]) -> Option<Item> {

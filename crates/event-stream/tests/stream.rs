@@ -104,3 +104,38 @@ fn what_is_too_long_is_refused() {
         assert_eq!(Parser::new(16).push(wire.as_bytes()), Err(TooLong { limit: 16 }), "{wire}");
     }
 }
+
+#[test]
+fn events_are_read_as_the_standard_says() {
+    for (stream, expected) in [
+        ("data: a\n\n", vec![("message", "a", "")]),
+        ("\u{feff}data: a\n\n", vec![("message", "a", "")]),
+        ("data:a\r\rdata:  b\r\n\r\n", vec![("message", "a", ""), ("message", " b", "")]),
+        ("data: a\r\ndata: b\r\n\r\n", vec![("message", "a\nb", "")]),
+        ("data: a\ndata\ndata: b\n\n", vec![("message", "a\n\nb", "")]),
+        ("data\n\n", vec![("message", "", "")]),
+        ("event: x\n\ndata: a\n\n", vec![("message", "a", "")]),
+        ("event: x\ndata: a\nid: 7\n\ndata: b\n\n", vec![("x", "a", "7"), ("message", "b", "7")]),
+        ("id: 1\ndata: a\n\nid\ndata: b\n\n", vec![("message", "a", "1"), ("message", "b", "")]),
+        ("id: a\u{0}b\ndata: a\n\n", vec![("message", "a", "")]),
+        (": comment\nnothing: x\nretry: 5\ndata: a\n\n", vec![("message", "a", "")]),
+        ("data: a\n", vec![]),
+        ("data: a", vec![]),
+        ("\n\n\n", vec![]),
+    ] {
+        let expected: Vec<Item> =
+            expected.into_iter().map(|(name, data, id)| event(name, data, id)).collect();
+        let events = |items: Vec<Item>| {
+            items.into_iter().filter(|item| matches!(item, Item::Event(_))).collect::<Vec<_>>()
+        };
+        assert_eq!(events(read(stream.as_bytes())), expected, "{stream:?}");
+        // However it is cut.
+        let (mut parser, mut in_bytes) = (Parser::new(LIMIT), Vec::new());
+        for byte in stream.as_bytes() {
+            in_bytes.extend(parser.push(std::slice::from_ref(byte)).unwrap());
+        }
+        assert_eq!(events(in_bytes), expected, "{stream:?} byte by byte");
+    }
+    assert!(Parser::new(8).push(b"data: 123").is_err(), "a line");
+    assert!(Parser::new(10).push(b"data: 1234\ndata: 5678\ndata: 9\n").is_err(), "an event");
+}

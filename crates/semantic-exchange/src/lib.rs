@@ -13,7 +13,6 @@ mod record;
 mod recorder;
 mod refusal;
 mod scope;
-pub mod sse;
 
 pub use ask::{Asked, Unusable, ask};
 pub use json::MAX_DEPTH;

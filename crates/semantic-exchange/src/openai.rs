@@ -1,5 +1,6 @@
 //! OpenAI's chat completions.
 
+use event_stream::{Event, Frame};
 use serde_json::{Map, Value, json};
 
 use crate::ask::{Said, Unusable};
@@ -7,7 +8,6 @@ use crate::json::says_something;
 use crate::profile::{Exchange, take};
 use crate::record::{Hit, Record, pieces};
 use crate::recorder::{Answered, NotKept, first_sources};
-use crate::sse::{self, Event};
 
 /// The question of a list of messages, and what comes before it.
 pub(crate) fn said(body: &mut Value, messages: &str) -> Result<Said, Unusable> {
@@ -121,7 +121,7 @@ pub(crate) struct Chunks {
 impl Chunks {
     /// Takes the next event in.
     pub(crate) fn take(&mut self, exchange: &Exchange, event: Event) -> Result<(), NotKept> {
-        if event.name == "error" {
+        if event.event == "error" {
             return Err(NotKept::Error);
         }
         if self.is_done {
@@ -245,7 +245,7 @@ pub(crate) fn replay_events(record: &Record, hit: &Hit<'_>) -> String {
         if let Some(usage) = usage {
             chunk.insert("usage".to_owned(), usage);
         }
-        sse::write(&mut stream, None, None, &Value::Object(chunk).to_string());
+        Frame { data: &Value::Object(chunk).to_string(), ..Frame::default() }.write(&mut stream);
     };
     let none = hit.wants_usage.then_some(Value::Null);
     let choice = |delta: Value, reason: Value| json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": reason }]);
@@ -257,6 +257,6 @@ pub(crate) fn replay_events(record: &Record, hit: &Hit<'_>) -> String {
     if let Some(usage) = usage(record).filter(|_| hit.wants_usage) {
         send(json!([]), Some(usage));
     }
-    sse::write(&mut stream, None, None, "[DONE]");
+    Frame { data: "[DONE]", ..Frame::default() }.write(&mut stream);
     stream
 }

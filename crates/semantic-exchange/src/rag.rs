@@ -1,12 +1,12 @@
 //! A question in, an answer and its sources out.
 
+use event_stream::{Event, Frame};
 use serde_json::{Value, json};
 
 use crate::json::says_something;
 use crate::profile::{Exchange, at};
 use crate::record::{Hit, Record, pieces};
 use crate::recorder::{Answered, NotKept, first_sources, sources_of};
-use crate::sse::{self, Event};
 
 /// Where the text may stand in the data of a chunk.
 const TEXT_MEMBERS: [&str; 6] = ["text", "content", "delta", "chunk", "token", "answer"];
@@ -67,11 +67,11 @@ impl Events {
     /// Takes the next event in.
     pub(crate) fn take(&mut self, exchange: &Exchange, event: Event) -> Result<(), NotKept> {
         let read = serde_json::from_str::<Value>(&event.data);
-        if matches!((event.name.as_str(), &read), ("chunk" | "message", Ok(Value::String(_)))) {
+        if matches!((event.event.as_str(), &read), ("chunk" | "message", Ok(Value::String(_)))) {
             self.record.text_member.get_or_insert_with(String::new);
         }
         let data = read.unwrap_or_else(|_| Value::String(event.data.clone()));
-        match event.name.as_str() {
+        match event.event.as_str() {
             "error" => return Err(NotKept::Error),
             "cache" if says_something(data.get("hit")) => return Err(NotKept::Cached),
             "start" => self.record.start = Some(event.data),
@@ -176,7 +176,7 @@ pub(crate) fn replay_events(record: &Record, exchange: &Exchange, hit: &Hit<'_>)
     let mut number = 0_u64;
     let mut send = |name: &str, data: &str| {
         number += 1;
-        sse::write(&mut stream, Some(&number.to_string()), Some(name), data);
+        Frame { id: &number.to_string(), event: name, data }.write(&mut stream);
     };
     send("start", record.start.as_deref().unwrap_or("{}"));
     send("cache", &json!({ "hit": true, "similarity": hit.similarity }).to_string());

@@ -1,11 +1,11 @@
 //! Reads an answer on its way by, and says whether it is one to keep.
 
+use event_stream::{Event, Item, Parser};
 use serde_json::Value;
 
 use crate::profile::{Exchange, Profile, at};
 use crate::record::Record;
 use crate::refusal::is_refusal;
-use crate::sse::Parser;
 use crate::{openai, rag};
 
 /// How an answer comes.
@@ -181,11 +181,11 @@ impl Reading {
 fn feed(
     parser: &mut Parser,
     piece: &[u8],
-    mut take: impl FnMut(crate::sse::Event) -> Result<(), NotKept>,
+    mut take: impl FnMut(Event) -> Result<(), NotKept>,
 ) -> Result<(), NotKept> {
     let mut so_far = Ok(());
-    let fed = parser.feed(piece, |event| {
-        if so_far.is_ok() {
+    let fed = parser.feed(piece, |item| {
+        if let (Item::Event(event), Ok(())) = (item, so_far) {
             so_far = take(event);
         }
     });

@@ -1,7 +1,7 @@
 //! Which answers are kept, and the responses that are made of them; natively and in wasm.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use semantic_exchange::sse::{self, Event, Parser};
+use event_stream::{Event, Frame, Item, Parser};
 use semantic_exchange::{Answered, Exchange, Form, Hit, NotKept, Pointers, Profile, Record, Recorder};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn chunk(delta: Value, finish: Value) -> String {
 
 fn stream(data: &[String]) -> String {
     let mut stream = String::new();
-    data.iter().for_each(|data| sse::write(&mut stream, None, None, data));
+    data.iter().for_each(|data| Frame { data, ..Frame::default() }.write(&mut stream));
     stream
 }
 
@@ -51,9 +51,8 @@ fn whole_stream(text: &str) -> String {
 }
 
 fn events(stream: &str) -> Vec<Event> {
-    let mut events = Vec::new();
-    Parser::new(1 << 20).feed(stream.as_bytes(), |event| events.push(event)).unwrap();
-    events
+    let items = Parser::new(1 << 20).push(stream.as_bytes()).unwrap().into_iter();
+    items.filter_map(|item| if let Item::Event(event) = item { Some(event) } else { None }).collect()
 }
 
 #[test]
@@ -132,7 +131,7 @@ fn only_complete_streams_of_chat_are_kept() {
 fn rag_stream(events: &[(&str, Value)]) -> String {
     let mut stream = String::from(": heartbeat\n\nretry: 1000\n\n");
     for (number, (name, data)) in events.iter().enumerate() {
-        sse::write(&mut stream, Some(&number.to_string()), Some(name), &data.to_string());
+        Frame { id: &number.to_string(), event: name, data: &data.to_string() }.write(&mut stream);
     }
     stream
 }
@@ -258,14 +257,14 @@ fn rag_is_replayed_in_its_own_form_and_in_the_other() {
         assert_eq!(streamed.sources, ["doc-1"]);
         let replay = replayed(Profile::RagQuery, &streamed, true);
         let events_of = events(&replay);
-        let names: Vec<&str> = events_of.iter().map(|event| event.name.as_str()).collect();
+        let names: Vec<&str> = events_of.iter().map(|event| event.event.as_str()).collect();
         assert_eq!(names[..2], ["start", "cache"]);
         assert_eq!(names[names.len() - 2..], ["sources", "done"]);
         assert_eq!(events_of[1].data, r#"{"hit":true,"similarity":0.97}"#);
         assert_eq!(events_of[0].data, r#"{"id":"a1"}"#);
         let ids: Vec<String> = events_of.iter().map(|event| event.id.clone()).collect();
         assert_eq!(ids, (1..=events_of.len()).map(|id| id.to_string()).collect::<Vec<_>>());
-        let chunks = events_of.iter().filter(|event| event.name == "chunk");
+        let chunks = events_of.iter().filter(|event| event.event == "chunk");
         let said: String = chunks
             .map(|event| {
                 serde_json::from_str::<Value>(&event.data).unwrap()["content"].as_str().unwrap().to_owned()
@@ -296,45 +295,12 @@ fn pieces_of_text_come_back_in_the_form_they_came_in() {
         ("12", "12"),
     ] {
         let mut stream = String::new();
-        sse::write(&mut stream, None, Some("chunk"), chunk);
-        sse::write(&mut stream, None, Some("done"), "{}");
+        Frame { id: "", event: "chunk", data: chunk }.write(&mut stream);
+        Frame { id: "", event: "done", data: "{}" }.write(&mut stream);
         let answered = recorded(Profile::RagQuery, Form::Events, stream.as_bytes()).unwrap();
         let replay = events(&replayed(Profile::RagQuery, &answered, true));
         let chunks: Vec<&str> =
-            replay.iter().filter(|event| event.name == "chunk").map(|event| event.data.as_str()).collect();
+            replay.iter().filter(|event| event.event == "chunk").map(|event| event.data.as_str()).collect();
         assert_eq!(chunks, [replayed_chunk]);
     }
-}
-
-#[test]
-fn events_are_read_as_the_standard_says() {
-    for (stream, expected) in [
-        ("data: a\n\n", vec![("message", "a", "")]),
-        ("\u{feff}data: a\n\n", vec![("message", "a", "")]),
-        ("data:a\r\rdata:  b\r\n\r\n", vec![("message", "a", ""), ("message", " b", "")]),
-        ("data: a\r\ndata: b\r\n\r\n", vec![("message", "a\nb", "")]),
-        ("data: a\ndata\ndata: b\n\n", vec![("message", "a\n\nb", "")]),
-        ("data\n\n", vec![("message", "", "")]),
-        ("event: x\n\ndata: a\n\n", vec![("message", "a", "")]),
-        ("event: x\ndata: a\nid: 7\n\ndata: b\n\n", vec![("x", "a", "7"), ("message", "b", "7")]),
-        ("id: 1\ndata: a\n\nid\ndata: b\n\n", vec![("message", "a", "1"), ("message", "b", "")]),
-        ("id: a\u{0}b\ndata: a\n\n", vec![("message", "a", "")]),
-        (": comment\nnothing: x\nretry: 5\ndata: a\n\n", vec![("message", "a", "")]),
-        ("data: a\n", vec![]),
-        ("data: a", vec![]),
-        ("\n\n\n", vec![]),
-    ] {
-        let read = events(stream);
-        let read: Vec<(&str, &str, &str)> =
-            read.iter().map(|event| (event.name.as_str(), event.data.as_str(), event.id.as_str())).collect();
-        assert_eq!(read, expected, "{stream:?}");
-        // However it is cut.
-        let (mut parser, mut in_bytes) = (Parser::new(1 << 20), Vec::new());
-        for byte in stream.as_bytes() {
-            parser.feed(std::slice::from_ref(byte), |event| in_bytes.push(event)).unwrap();
-        }
-        assert_eq!(in_bytes, events(stream), "{stream:?} byte by byte");
-    }
-    assert!(Parser::new(8).feed(b"data: 123", |_| {}).is_err(), "a line");
-    assert!(Parser::new(10).feed(b"data: 1234\ndata: 5678\ndata: 9\n", |_| {}).is_err(), "an event");
 }

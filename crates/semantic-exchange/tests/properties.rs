@@ -5,7 +5,6 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use semantic_exchange::sse::{self, Parser};
 use semantic_exchange::{Exchange, Form, Hit, Pointers, Profile, Record, Recorder, ask};
 
 fn exchange(profile: Profile) -> Exchange {
@@ -85,18 +84,6 @@ proptest! {
                 record.replay(&exchange, &Hit { answer: "a", similarity: 1.0, stream, wants_usage: stream });
             }
         }
-    }
-
-    #[test]
-    fn what_is_written_is_read(name in "[a-z\r\n]{0,8}", data in "\\PC*[\r\n]{0,2}\\PC*", id in "[0-9a-z\n]{1,8}") {
-        let mut stream = String::from("data: before\n\n");
-        sse::write(&mut stream, Some(&id), Some(&name), &data);
-        sse::write(&mut stream, None, None, "after");
-        let mut events = Vec::new();
-        Parser::new(1 << 16).feed(stream.as_bytes(), |event| events.push(event)).unwrap();
-        prop_assert_eq!(events.len(), 3);
-        prop_assert_eq!(&events[1].data, &data.replace("\r\n", "\n").replace('\r', "\n"));
-        prop_assert_eq!(&events[2].data, "after");
     }
 
     #[test]
