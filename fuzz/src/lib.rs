@@ -7,6 +7,7 @@ mod cache_filter;
 mod codings;
 mod compression_filter;
 mod configurations;
+mod events;
 mod http;
 mod input;
 mod keys;
@@ -28,7 +29,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "http_fields", about: "no field's value makes its parser panic", run: http::fields },
     Target {
         name: "accept_encoding",
@@ -64,6 +65,12 @@ pub const TARGETS: [Target; 14] = [
         name: "cache_filter",
         about: "nobody gets what was meant for another, what was purged, or what is too old",
         run: cache_filter::history,
+    },
+    Target { name: "event_stream", about: "a text is one event, however it is cut", run: events::stream },
+    Target {
+        name: "semantic_exchange",
+        about: "what is held of an answer is bounded, and what is kept can be replayed",
+        run: events::exchange,
     },
     Target { name: "sql_shape", about: "a statement is understood or refused", run: sql::shape },
     Target {
