@@ -329,9 +329,10 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        // A connection that cannot be written to ends by itself: then there is something that was not asked for in all the time.
+        // A connection that cannot be written to ends by itself: then there is something that was not asked for in all that time.
+        // Its time may have begun a little before it asked last.
         let has_more = *self.grown.borrow() > self.next;
-        let is_slow = has_more && self.asked.elapsed() >= self.run.limits.slow;
+        let is_slow = has_more && self.asked.elapsed() * 2 >= self.run.limits.slow;
         self.run.was_slow.store(is_slow, Ordering::Relaxed);
         self.run.readers.send_modify(|readers| *readers = readers.saturating_sub(1));
     }

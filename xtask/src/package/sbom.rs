@@ -20,7 +20,7 @@ pub(super) fn of_companion(origin: &Origin) -> Result<Vec<u8>> {
 
 fn document(package: &str, target: &str, kind: &str, origin: &Origin) -> Result<Vec<u8>> {
     let metadata = metadata(target)?;
-    let closure = closure(&metadata, package)?;
+    let closure = closure(&metadata, package, target)?;
     let checksums = checksums()?;
     let packages = list(&metadata, "packages").iter().filter_map(|one| Some((one["id"].as_str()?, one)));
     let packages: BTreeMap<&str, &Value> = packages.collect();
@@ -97,36 +97,48 @@ struct Closure {
     needs: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// A package and all that it needs to be built and to run, but not to be tested.
-fn closure(metadata: &Value, package: &str) -> Result<Closure> {
-    let named =
-        list(metadata, "packages").iter().find(|one| one["name"] == package && one["source"].is_null());
-    let root = text(named.with_context(|| format!("the workspace has no package {package}"))?, "id");
-    let nodes =
-        list(&metadata["resolve"], "nodes").iter().filter_map(|node| Some((node["id"].as_str()?, node)));
-    let nodes: BTreeMap<&str, &Value> = nodes.collect();
-    let mut needs = BTreeMap::new();
-    let mut left = vec![root.clone()];
-    while let Some(id) = left.pop() {
-        if needs.contains_key(&id) {
-            continue;
+/// A package and all that it needs to be built and to run, but not to be tested. `cargo metadata` would add what only tests
+/// switch on.
+fn closure(metadata: &Value, package: &str, target: &str) -> Result<Closure> {
+    let ids: BTreeMap<(String, String), String> = list(metadata, "packages")
+        .iter()
+        .map(|one| ((text(one, "name"), text(one, "version")), text(one, "id")))
+        .collect();
+    let arguments = ["tree", "--locked", "--package", package, "--target", target];
+    let format = ["--edges", "normal,build", "--prefix", "depth", "--format", " {p}"];
+    let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut path: Vec<String> = Vec::new();
+    for line in cargo(&[&arguments[..], &format[..]].concat())?.lines() {
+        let mut words = line.split_whitespace();
+        let (depth, name, version) = (words.next(), words.next(), words.next());
+        let depth: usize = depth.and_then(|depth| depth.parse().ok()).context("cargo tree tells no depth")?;
+        let key = (
+            name.unwrap_or_default().to_owned(),
+            version.unwrap_or_default().trim_start_matches('v').to_owned(),
+        );
+        let id = ids.get(&key).with_context(|| format!("cargo names no package {} {}", key.0, key.1))?;
+        path.truncate(depth);
+        if let Some(parent) = path.last() {
+            needs.entry(parent.clone()).or_default().insert(id.clone());
         }
-        let node = nodes.get(id.as_str()).with_context(|| format!("cargo resolved no package {id}"))?;
-        let is_needed = |dep: &&Value| list(dep, "dep_kinds").iter().any(|kind| kind["kind"] != "dev");
-        let found: BTreeSet<String> =
-            list(node, "deps").iter().filter(is_needed).map(|dep| text(dep, "pkg")).collect();
-        left.extend(found.iter().cloned());
-        needs.insert(id, found);
+        needs.entry(id.clone()).or_default();
+        path.push(id.clone());
     }
+    let root = path.into_iter().next().with_context(|| format!("the workspace has no package {package}"))?;
     Ok(Closure { root, needs })
 }
 
 fn metadata(target: &str) -> Result<Value> {
     let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", target];
+    Ok(serde_json::from_str(&cargo(&arguments)?)?)
+}
+
+fn cargo(arguments: &[&str]) -> Result<String> {
     let output = Command::new("cargo").args(arguments).current_dir(workspace_root()).output();
     let output = output.context("cannot run cargo")?;
-    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let command = arguments.first().unwrap_or(&"");
+    ensure!(output.status.success(), "cargo {command}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// The checksums that Cargo.lock has, by name and version.
