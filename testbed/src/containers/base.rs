@@ -9,7 +9,6 @@ use super::{Engine, output};
 use crate::{Lock, Tool, tools_dir};
 
 const NAME: &str = "debian:bookworm-slim";
-const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// Makes the image, if the engine does not have it.
 pub fn make(engine: &Engine, progress: &mut impl FnMut(&str)) -> Result<()> {
@@ -23,7 +22,8 @@ pub fn make(engine: &Engine, progress: &mut impl FnMut(&str)) -> Result<()> {
         let staging = tempfile::tempdir_in(tools_dir())?;
         let root = staging.path().join("root");
         let mut debootstrap = Command::new(Tool::Debootstrap.path()?);
-        output(debootstrap.args(["--variant=minbase", "bookworm"]).arg(&root).arg(MIRROR))?;
+        // From the mirror that debootstrap itself knows.
+        output(debootstrap.args(["--variant=minbase", "bookworm"]).arg(&root))?;
         let packed = staging.path().join("packed");
         fs::create_dir(&packed)?;
         let mut tar = Command::new("tar");
