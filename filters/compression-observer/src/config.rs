@@ -2,7 +2,7 @@
 
 use compression_common::ModeName;
 use serde::Deserialize;
-use slipstream_host::{ConfigError, load_config};
+use slipstream_host::{ConfigError, load_config, within};
 
 /// The filter's configuration.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -33,13 +33,7 @@ impl Config {
         if config.service.as_deref() == Some("") {
             return Err(ConfigError::new("service", "is empty, expected a name or no such field"));
         }
-        let sets = config.max_label_sets;
-        if !(1..=MAX_LABEL_SETS).contains(&sets) {
-            return Err(ConfigError::new(
-                "max_label_sets",
-                format!("is {sets}, expected 1 to {MAX_LABEL_SETS}"),
-            ));
-        }
+        within("max_label_sets", config.max_label_sets, 1..=MAX_LABEL_SETS)?;
         Ok(config)
     }
 }

@@ -4,8 +4,7 @@ use compression_common::ModeName;
 use compression_policy::levels::{CodingLevels, range};
 use compression_policy::{Codings, ContentTypes, Levels, Mode};
 use serde::Deserialize;
-use slipstream_host::{ConfigError, load_config};
-use std::ops::RangeInclusive;
+use slipstream_host::{ConfigError, load_config, within};
 
 /// The filter's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,14 +184,6 @@ fn check_levels(path: &str, levels: &CodingLevels) -> Result<(), ConfigError> {
     let (start, end) = range(coding).into_inner();
     let path = format!("{path}.{}", coding.as_str());
     Err(ConfigError::new(path, format!("is {level}, expected {start} to {end}")))
-}
-
-fn within(field: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
-    if range.contains(&value) {
-        return Ok(value);
-    }
-    let (start, end) = range.into_inner();
-    Err(ConfigError::new(field, format!("is {value}, expected {start} to {end}")))
 }
 
 #[cfg(test)]

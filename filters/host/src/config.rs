@@ -5,6 +5,7 @@ use prost::Message;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,15 @@ pub fn check_field_names(path: &str, names: &[String]) -> Result<(), ConfigError
             format!("{:?} is not the name of a header field", names.get(index).map_or("", String::as_str)),
         )),
     }
+}
+
+/// Checks that a number is in its range; `path` is where it stands in the configuration.
+pub fn within(path: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    let (start, end) = range.into_inner();
+    Err(ConfigError::new(path, format!("is {value}, expected {start} to {end}")))
 }
 
 #[cfg(test)]

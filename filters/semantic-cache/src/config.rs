@@ -1,7 +1,7 @@
 //! The filter's configuration.
 
 use serde::Deserialize;
-use slipstream_host::{ConfigError, check_field_names, load_config};
+use slipstream_host::{ConfigError, check_field_names, load_config, within};
 
 /// The plugin's configuration.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -140,28 +140,21 @@ impl Config {
         if !companion.token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ConfigError::new("companion.token", "expected visible ASCII characters only"));
         }
-        within("companion.lookup_timeout_ms", companion.lookup_timeout_ms.into(), 1, 60_000)?;
-        within("companion.store_timeout_ms", companion.store_timeout_ms.into(), 1, 60_000)?;
-        within("companion.breaker_failures", companion.breaker_failures.into(), 1, 1_000_000)?;
-        within("companion.breaker_open_ms", companion.breaker_open_ms, 1, 3_600_000)?;
-        within("max_request_bytes", config.max_request_bytes, 1, BODY_LIMIT)?;
-        within("max_depth", config.max_depth as u64, 1, semantic_exchange::MAX_DEPTH as u64)?;
-        within("max_question_bytes", config.max_question_bytes as u64, 1, config.max_request_bytes)?;
-        within("max_answer_bytes", config.max_answer_bytes, 1, BODY_LIMIT)?;
-        within("max_recording_bytes", config.max_recording_bytes, config.max_answer_bytes, RECORDING_LIMIT)?;
-        within("max_label_sets", config.max_label_sets as u64, 1, 100_000)?;
+        within("companion.lookup_timeout_ms", companion.lookup_timeout_ms.into(), 1..=60_000)?;
+        within("companion.store_timeout_ms", companion.store_timeout_ms.into(), 1..=60_000)?;
+        within("companion.breaker_failures", companion.breaker_failures.into(), 1..=1_000_000)?;
+        within("companion.breaker_open_ms", companion.breaker_open_ms, 1..=3_600_000)?;
+        within("max_request_bytes", config.max_request_bytes, 1..=BODY_LIMIT)?;
+        within("max_depth", config.max_depth as u64, 1..=semantic_exchange::MAX_DEPTH as u64)?;
+        within("max_question_bytes", config.max_question_bytes as u64, 1..=config.max_request_bytes)?;
+        within("max_answer_bytes", config.max_answer_bytes, 1..=BODY_LIMIT)?;
+        within("max_recording_bytes", config.max_recording_bytes, config.max_answer_bytes..=RECORDING_LIMIT)?;
+        within("max_label_sets", config.max_label_sets as u64, 1..=100_000)?;
         check_field_names("credential_headers", &config.credential_headers)?;
         check_field_names("skip_header", std::slice::from_ref(&config.skip_header))
             .map_err(|error| ConfigError::new("skip_header", error.message))?;
         Ok(config)
     }
-}
-
-fn within(path: &str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(ConfigError::new(path, format!("is {value}, expected {least} to {most}")))
 }
 
 #[cfg(test)]
