@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::serve::Listener;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::background;
@@ -21,13 +20,16 @@ use connections::Doorkeeper;
 use patient::Patient;
 use tls::Tls;
 
+/// What the kernel holds of a stream of answers for a client that does not read, in bytes.
+const STREAM_BUFFER: u32 = 64 << 10;
+
 /// A companion that listens and does not serve yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listener: Patient,
     address: SocketAddr,
     /// Where connections are encrypted, if they are anywhere.
-    encrypted: Option<(TcpListener, Tls)>,
+    encrypted: Option<(Patient, Tls)>,
     /// Where questions are answered, if they are.
     questions: Option<Patient>,
     config: Config,
@@ -36,23 +38,22 @@ pub struct Server {
 impl Server {
     /// Takes the address to listen on. Port 0 takes any that is free.
     pub async fn bind(config: Config) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(config.listen)
-            .await
+        let patience = Duration::from_millis(config.connections.slow_reader_ms);
+        let listener = Patient::bind(config.listen, patience, None)
             .with_context(|| format!("cannot listen on {} (setting listen)", config.listen))?;
         let address = listener.local_addr()?;
         let encrypted = match Tls::open(&config.tls)? {
             None => None,
             Some(tls) => {
                 let address = config.tls.listen;
-                let listener = TcpListener::bind(address)
-                    .await
+                let listener = Patient::bind(address, patience, None)
                     .with_context(|| format!("cannot listen on {address} (setting tls.listen)"))?;
                 Some((listener, tls))
             }
         };
         let rag = &config.rag;
         let listen = || {
-            Patient::bind(rag.listen, Duration::from_millis(rag.slow_reader_ms))
+            Patient::bind(rag.listen, Duration::from_millis(rag.slow_reader_ms), Some(STREAM_BUFFER))
                 .with_context(|| format!("cannot listen on {} (setting rag.listen)", rag.listen))
         };
         let questions = rag.enabled.then(listen).transpose()?;
@@ -86,16 +87,16 @@ impl Server {
         let local_url = Config { listen: address, ..config.clone() }.local_url();
         let background = tokio::spawn(background::run(Arc::clone(&service), config.clone(), local_url));
         let otlp = service.otlp.clone();
-        let doorkeeper = Doorkeeper::new(&config.connections, service.metrics.connections.clone());
+        let doorkeeper = || Doorkeeper::new(&config.connections, service.metrics.connections.clone());
         let answering = match (questions, &service.rag) {
             (Some(questions), Some(rag)) => {
                 tracing::info!(address = %questions.local_addr()?, model = rag.model(), "answering questions");
                 let desk = Arc::new(Desk::new(Arc::clone(rag), &config.rag));
-                let serving = axum::serve(questions, rag_router(desk));
-                Some(tokio::spawn(serving.with_graceful_shutdown(stopped(stops.clone())).into_future()))
+                Some(tokio::spawn(doorkeeper().serve(questions, None, rag_router(desk), stops.clone())))
             }
             _ => None,
         };
+        let doorkeeper = doorkeeper();
         let everything = router(service);
         let encrypted = match encrypted {
             None => None,
@@ -115,7 +116,7 @@ impl Server {
                 following.abort();
             }
             if let Some(answering) = answering {
-                answering.await??;
+                answering.await?;
             }
             Ok::<_, anyhow::Error>(())
         };
@@ -133,9 +134,4 @@ impl Server {
         }
         Ok(())
     }
-}
-
-async fn stopped(mut stops: watch::Receiver<bool>) {
-    // An error means that the sender is gone, and with it the server.
-    let _ = stops.wait_for(|stopping| *stopping).await;
 }

@@ -53,6 +53,16 @@ async fn a_client_that_does_not_say_what_it_wants_is_shown_out() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let companion = Companion::start(|config| config.connections.slow_reader_ms = 300).await;
+    let mut deaf = TcpStream::connect(plain(&companion)).await.unwrap();
+    let asking = b"GET /metrics HTTP/1.1\r\nhost: companion\r\n\r\n".repeat(1_000);
+    // Neither side's kernel holds all that is asked for, so writing fails once the companion has closed.
+    let cut_off = async { while deaf.write_all(&asking).await.is_ok() {} };
+    tokio::time::timeout(LONG, cut_off).await.expect("it is cut off");
+}
+
+#[tokio::test]
 async fn more_connections_than_configured_are_refused_and_counted() {
     let companion = Companion::start(|config| config.connections.max = 3).await;
     let mut held = Vec::new();

@@ -20,6 +20,7 @@ pub struct Setup {
     companion: CompanionOptions,
     token: String,
     envoy: Tool,
+    log_level: String,
 }
 
 impl Default for Setup {
@@ -40,6 +41,7 @@ impl Setup {
             companion: CompanionOptions::default(),
             token: String::new(),
             envoy: Tool::Envoy,
+            log_level: EnvoyOptions::default().log_level,
         }
     }
 
@@ -52,6 +54,12 @@ impl Setup {
     /// Which Envoy.
     pub fn envoy(mut self, tool: Tool) -> Setup {
         self.envoy = tool;
+        self
+    }
+
+    /// The level of Envoy's log, and so of the filters'.
+    pub fn log_level(mut self, level: &str) -> Setup {
+        self.log_level = level.to_owned();
         self
     }
 
@@ -103,7 +111,12 @@ impl Setup {
         let edits = self.edits.iter().map(|(old, new)| (old.as_str(), new.as_str()));
         // Of two edits of the same piece the first counts: a test's own.
         let edits: Vec<_> = edits.chain(own).collect();
-        let options = EnvoyOptions { concurrency: self.workers, tool: self.envoy, ..EnvoyOptions::default() };
+        let options = EnvoyOptions {
+            concurrency: self.workers,
+            tool: self.envoy,
+            log_level: self.log_level.clone(),
+            ..EnvoyOptions::default()
+        };
         FrontProxy::start_edited(workspace, companion, &options, &edits)
     }
 

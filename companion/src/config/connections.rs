@@ -17,6 +17,9 @@ pub struct Connections {
     /// milliseconds.
     #[serde(deserialize_with = "fields::bounded::<100, 3_600_000, u64, _>")]
     pub head_timeout_ms: u64,
+    /// How long a client may not read although there is something for it, in milliseconds; then it is cut off.
+    #[serde(deserialize_with = "fields::bounded::<100, 3_600_000, u64, _>")]
+    pub slow_reader_ms: u64,
 }
 
 /// A second address, where connections are encrypted.
@@ -36,7 +39,7 @@ pub struct Tls {
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { max: 10_000, head_timeout_ms: 60_000 }
+        Self { max: 10_000, head_timeout_ms: 60_000, slow_reader_ms: 30_000 }
     }
 }
 

@@ -10,9 +10,9 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::patient::{Patient, Stream};
 use super::tls::Tls;
 use crate::config;
 use crate::metrics::ConnectionMetrics;
@@ -55,7 +55,7 @@ impl Doorkeeper {
     /// Serves whoever comes until `stops` says so; then takes no more, and lets what is under way finish.
     pub(super) async fn serve(
         self,
-        mut listener: TcpListener,
+        mut listener: Patient,
         tls: Option<Tls>,
         router: Router,
         mut stops: watch::Receiver<bool>,
@@ -68,9 +68,6 @@ impl Doorkeeper {
                 _ = stops.wait_for(|stopping| *stopping) => break,
             };
             let Some(admitted) = self.admit() else { continue };
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "cannot set TCP_NODELAY");
-            }
             let watcher = graceful.watcher();
             tokio::spawn(self.clone().welcome(stream, tls.clone(), router.clone(), watcher, admitted));
         }
@@ -90,7 +87,7 @@ impl Doorkeeper {
 
     async fn welcome(
         self,
-        stream: TcpStream,
+        stream: Stream,
         tls: Option<Tls>,
         router: Router,
         watcher: Watcher,

@@ -1,4 +1,4 @@
-//! Listening for clients that may stop to read: their connections end, and what waits for them is bounded.
+//! Listening for clients that may stop to read: their connections end.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,10 +9,11 @@ use axum::serve::Listener;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 
-/// What the kernel holds of a connection for a client that does not read, in bytes.
-const SEND_BUFFER: u32 = 64 << 10;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
+
+/// A connection that ends when it cannot be written to.
+pub(super) type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
 
 /// Listens, and ends connections that cannot be written to for a while.
 #[derive(Debug)]
@@ -22,19 +23,26 @@ pub(super) struct Patient {
 }
 
 impl Patient {
-    /// Listens on this address; a connection to which nothing can be written for the time of `patience` ends.
-    pub(super) fn bind(address: SocketAddr, patience: Duration) -> io::Result<Self> {
+    /// Listens on this address; a connection to which nothing can be written for the time of `patience` ends. The kernel
+    /// holds at most `send_buffer` bytes for a client that does not read, or as many as it likes.
+    pub(super) fn bind(
+        address: SocketAddr,
+        patience: Duration,
+        send_buffer: Option<u32>,
+    ) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
-        // Connections that are accepted have it from here.
-        socket.set_send_buffer_size(SEND_BUFFER)?;
+        if let Some(bytes) = send_buffer {
+            // Connections that are accepted have it from here.
+            socket.set_send_buffer_size(bytes)?;
+        }
         socket.bind(address)?;
         Ok(Self { listener: socket.listen(BACKLOG)?, patience })
     }
 }
 
 impl Listener for Patient {
-    type Io = Pin<Box<TimeoutStream<TcpStream>>>;
+    type Io = Stream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {

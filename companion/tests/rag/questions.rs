@@ -1,5 +1,8 @@
 //! What may be asked, and who may.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::json;
 use testbed::chat_server::{Step, says};
 use testbed::{ChatServer, Request};
@@ -87,4 +90,17 @@ fn too_many_at_a_time_are_told_to_come_again() {
     drop(first);
     let came = testbed::wait_until(PATIENCE, || rag.open(of("c")).status == 200);
     assert!(came);
+}
+
+#[test]
+fn who_does_not_end_the_head_of_a_request_is_shown_out() {
+    let server = ChatServer::start(|_, _| says(&["Well."])).unwrap();
+    let rag = Rag::start(chat(&server), &[("CONNECTIONS__HEAD_TIMEOUT_MS", "300")]);
+    let mut slow = TcpStream::connect(("127.0.0.1", rag.port())).unwrap();
+    slow.set_read_timeout(Some(PATIENCE)).unwrap();
+    slow.write_all(b"GET /query/stream?q=why HTTP/1.1\r\nhost: a").unwrap();
+    let mut told = Vec::new();
+    slow.read_to_end(&mut told).expect("it is closed, with or without a word");
+    assert!(!told.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&told));
+    assert_eq!(rag.ask("why")["answer"], "Well.");
 }
