@@ -10,7 +10,6 @@ mod catalogue;
 mod database;
 mod ended;
 mod metrics;
-mod pgoutput;
 mod publisher;
 mod relay;
 mod session;

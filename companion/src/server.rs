@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use axum::serve::Listener;
 use tokio::sync::watch;
 
@@ -22,6 +23,15 @@ use tls::Tls;
 
 /// What the kernel holds of a stream of answers for a client that does not read, in bytes.
 const STREAM_BUFFER: u32 = 64 << 10;
+
+/// The companion's interface by HTTP without a listener, for whoever has one; nothing in the background is started.
+///
+/// # Errors
+/// If the configuration asks for what cannot be had.
+pub fn interface(config: &Config) -> anyhow::Result<Router> {
+    let (_, stops) = watch::channel(false);
+    Ok(router(Arc::new(Service::new(config, Store::open(config)?, stops)?)))
+}
 
 /// A companion that listens and does not serve yet.
 #[derive(Debug)]

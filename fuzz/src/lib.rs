@@ -5,6 +5,7 @@
 
 mod cache_filter;
 mod codings;
+mod companion_api;
 mod compression_filter;
 mod configurations;
 mod events;
@@ -29,7 +30,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "http_fields", about: "no field's value makes its parser panic", run: http::fields },
     Target {
         name: "accept_encoding",
@@ -47,6 +48,16 @@ pub const TARGETS: [Target; 16] = [
         name: "companion_messages",
         about: "what the companion says is read or refused",
         run: protocol::messages,
+    },
+    Target {
+        name: "companion_api",
+        about: "what is asked of the companion is answered or refused, and does not change what others stored",
+        run: companion_api::requests,
+    },
+    Target {
+        name: "pgoutput",
+        about: "a message of the log names its tables, or is refused",
+        run: sql::changes,
     },
     Target { name: "decode", about: "decoding is bounded, whatever the body", run: codings::decode },
     Target { name: "encode", about: "what is encoded is decoded to the same bytes", run: codings::encode },

@@ -14,3 +14,10 @@ pub fn shape(bytes: &[u8]) {
     let _ = (body_shapes(&sql), expression_shape(&sql), is_readonly_procedural(&sql));
     let _ = Record::decode(bytes);
 }
+
+/// A message of PostgreSQL's output plugin: it names no more tables than it has bytes for.
+pub fn changes(bytes: &[u8]) {
+    if let Ok(tables) = query_cache_model::pgoutput::changed_tables(bytes) {
+        assert!(tables.len() * 4 <= bytes.len());
+    }
+}

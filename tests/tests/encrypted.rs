@@ -77,7 +77,7 @@ fn those_with_the_right_certificates_share_a_cache() {
     assert_text(&ask(&other), 200, KEPT);
     assert!(stack.origin.total() <= asked + 1, "one may have asked before it followed the log");
     wait_for("it to be read at the second level", || {
-        Metrics::of(&other).sum("slipstream_cache_lookups_total", &[("outcome", "hit")]) >= 1.0
+        Metrics::of(&other).sum("slipstream_cache_lookups_total", &[("outcome", "l2")]) >= 1.0
     });
     assert!(stack.redis.cli(&["DBSIZE"]).unwrap().trim() != "0", "Redis has it");
 }

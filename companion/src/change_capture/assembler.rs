@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use pgwire_replication::ReplicationEvent;
 use query_cache_model::Lsn;
-
-use super::pgoutput::{Malformed, changed_tables};
+use query_cache_model::pgoutput::{Malformed, changed_tables};
 
 /// The prefix of the messages that the companion, and its event trigger, write into the write-ahead log.
 pub(super) const MESSAGE_PREFIX: &str = "slipstream";

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 
 use pgwire_replication::PgWireError;
+use query_cache_model::pgoutput::Malformed;
 
-use super::pgoutput::Malformed;
 use super::publisher::PublishError;
 
 /// Why a session ended.

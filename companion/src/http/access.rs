@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use subtle::ConstantTimeEq;
 
 use super::Service;
 use super::answer::failure;
@@ -27,13 +28,9 @@ pub(super) async fn check(State(service): State<Arc<Service>>, request: Request,
     answer
 }
 
+/// Takes as long for a token that is nearly right as for one that is all wrong.
 pub(super) fn carries(headers: &HeaderMap, token: &[u8]) -> bool {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return false };
     let Some((scheme, given)) = value.as_bytes().split_at_checked(b"Bearer ".len()) else { return false };
-    scheme.eq_ignore_ascii_case(b"Bearer ") && are_equal(given, token)
-}
-
-/// Takes as long for a token that is nearly right as for one that is all wrong.
-fn are_equal(given: &[u8], token: &[u8]) -> bool {
-    given.len() == token.len() && given.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+    scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(given.ct_eq(token))
 }

@@ -5,6 +5,7 @@
 
 mod functions;
 mod key;
+pub mod pgoutput;
 mod record;
 mod sql;
 mod tables;

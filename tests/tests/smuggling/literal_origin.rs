@@ -52,7 +52,7 @@ fn answer(mut stream: &TcpStream, heads: &Mutex<Vec<String>>) -> Option<()> {
             .map(|(_, value)| value.trim().to_owned())
     };
     if field("transfer-encoding").is_some() {
-        read_until(stream, b"0\r\n\r\n")?;
+        skip_chunks(stream)?;
     } else if let Some(length) = field("content-length").and_then(|length| length.parse().ok()) {
         stream.read_exact(&mut vec![0; length]).ok()?;
     }
@@ -63,6 +63,20 @@ fn answer(mut stream: &TcpStream, heads: &Mutex<Vec<String>>) -> Option<()> {
         body.len()
     );
     stream.write_all(answer.as_bytes()).ok()
+}
+
+/// Reads a chunked body with its trailers (RFC 9112 §7.1).
+fn skip_chunks(mut stream: &TcpStream) -> Option<()> {
+    loop {
+        let line = read_until(stream, b"\r\n")?;
+        let size = usize::from_str_radix(line.trim_end(), 16).ok()?;
+        if size == 0 {
+            break;
+        }
+        stream.read_exact(&mut vec![0; size + 2]).ok()?;
+    }
+    while read_until(stream, b"\r\n")? != "\r\n" {}
+    Some(())
 }
 
 /// Reads byte by byte, so that nothing of the next request is taken.

@@ -123,8 +123,8 @@ fn a_body_s_end_is_never_a_matter_of_opinion() {
             let request = format!("{method} /attack HTTP/1.1\r\nhost: x\r\n{fields}\r\n{body}");
             let answer = stack.send(request.as_bytes());
             assert!(answer.matches("HTTP/1.1 200 ").count() <= 1, "{shape}, {method}: {answer}");
-            stack.assert_unharmed(&format!("{shape}, {method}"));
         }
+        stack.assert_unharmed(shape);
     }
     assert!(stack.front.envoy.log().lines().all(|line| !line.contains("[critical]")));
 }
@@ -177,8 +177,8 @@ fn what_http_2_may_say_and_http_1_may_not_does_not_reach_the_service() {
             let headers = Headers::new(method, "/attack").with(fields);
             let told = stack.send(&headers.request(body.as_bytes()));
             assert!(!told.contains("/smuggled"), "{shape}: {told}");
-            stack.assert_unharmed(&format!("{shape}, {method} by HTTP/2"));
         }
+        stack.assert_unharmed(&format!("{shape} by HTTP/2"));
     }
     let plain = Headers::new("GET", "/plain").with(&[("x-a", "b")]);
     let _ = stack.send(&plain.request(b""));

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// Bytes that are no message of the plugin.
+/// Bytes that are no message of the plugin, or a message where there should be none; what is wrong with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Malformed(pub(super) String);
+pub struct Malformed(pub String);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,7 +15,10 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 /// The tables (by oid) whose rows this message changes; none if it is of something else.
-pub(super) fn changed_tables(message: &[u8]) -> Result<Vec<u32>, Malformed> {
+///
+/// # Errors
+/// If it is no message of the plugin, or is cut off.
+pub fn changed_tables(message: &[u8]) -> Result<Vec<u32>, Malformed> {
     let (kind, rest) = message.split_first().ok_or_else(|| Malformed("empty".to_owned()))?;
     match kind {
         b'I' | b'U' | b'D' => Ok(vec![number(rest, *kind)?.0]),
