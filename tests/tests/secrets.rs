@@ -80,19 +80,19 @@ fn secrets_are_in_no_log_no_metric_and_no_error() {
             }
         }
     };
-    wait_for("hits", || is_hit(&proxy.get("/api/things")));
+    wait_for("hits", || is_hit(&proxy.get("/api/items")));
     ask_everything(&mut answers);
     redis.stop();
     ask_everything(&mut answers);
     redis.start_again().unwrap();
     redis.cli(&["CONFIG", "SET", "requirepass", REDIS]).unwrap();
-    wait_for("hits again", || is_hit(&proxy.get("/api/things")));
+    wait_for("hits again", || is_hit(&proxy.get("/api/items")));
 
     for (place, text) in &answers {
         assert_silent(place, text);
     }
     let metrics = Client::new().get(proxy.companion.url("/metrics")).text();
-    assert!(metrics.contains("slipstream_connections_open"), "{metrics}");
+    assert!(metrics.contains("slipstream_connections"), "{metrics}");
     assert_silent("the companion's /metrics", &metrics);
     assert_silent("Envoy's metrics", &proxy.front.envoy.stats_prometheus().unwrap());
     assert!(Metrics::of(&proxy.front).sum("opt004_cache_hits_total", &[]) >= 1.0);
