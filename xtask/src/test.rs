@@ -91,14 +91,14 @@ fn run_all(options: &Options) -> Result<Summary> {
         total.add(summary);
         Ok(())
     };
-    cargo_test("native tests", &["--workspace", "--exclude", "e2e"], &[])?;
     let wasm: Vec<&str> =
         ["--target", WASM].into_iter().chain(HOST_FREE.iter().flat_map(|name| ["-p", name])).collect();
     let runner = Tool::WasmBindgenTestRunner.path()?.display().to_string();
-    // Doc tests run natively above; the runner for wasm cannot run them.
+    // Doc tests run natively below; the runner for wasm cannot run them.
     let wasm = [wasm.as_slice(), &["--lib", "--tests"]].concat();
     cargo_test("host-free crates in wasm", &wasm, &[("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)])?;
-    cargo_test("end-to-end tests", &["-p", "e2e"], &[])?;
+    // All packages at once: a part of them would have dependencies with other features, and so all of them built anew.
+    cargo_test("native and end-to-end tests", &["--workspace"], &[])?;
     Ok(total)
 }
 
