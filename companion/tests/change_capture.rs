@@ -403,3 +403,31 @@ async fn a_commit_that_did_not_wait_for_the_disk_is_followed_too() {
     }
     followed.wait_for("complete", async || followed.report().await["lag_ms"].as_u64().unwrap() < 1_000).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_only_replicate_follows_what_was_published_for_it() {
+    let sql = format!(
+        "{SCHEMA}
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+        CREATE PUBLICATION slipstream FOR TABLE ONLY a, ONLY marker;
+        CREATE ROLE follower LOGIN REPLICATION PASSWORD 'sesame'"
+    );
+    let as_follower = |url: &str| url.replace("postgres://postgres@", "postgres://follower:sesame@");
+    let followed = Followed::start(&sql, |config| {
+        let url = as_follower(config.change_capture.url.reveal());
+        assert!(url.contains("follower"), "{url}");
+        config.change_capture.url = url.as_str().into();
+    })
+    .await;
+    assert_eq!(followed.changed_by("INSERT INTO a VALUES (1, 1); INSERT INTO b VALUES (1, 1)").await, ["a"]);
+    let refusal = followed.refusal("public.b").await;
+    assert!(refusal.contains("must be owner of"), "{refusal}");
+    // Without event triggers a changed definition is noticed all the same.
+    let report = followed.report().await;
+    assert!(report["warnings"].to_string().contains("no event triggers"), "{report}");
+    for sql in ["SELECT FROM a", "INSERT INTO a VALUES (2, 2)", "DROP TABLE a", "CREATE TABLE mine (id int)"]
+    {
+        let told = followed.postgres.sql(&format!("SET ROLE follower; {sql}")).unwrap_err().to_string();
+        assert!(told.contains("permission denied") || told.contains("must be owner"), "{sql}: {told}");
+    }
+}

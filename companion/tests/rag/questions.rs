@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::json;
 use testbed::chat_server::{Step, says};
-use testbed::{ChatServer, Request};
+use testbed::{Answer, ChatServer, Origin, Request};
 
 use crate::stack::{PATIENCE, Rag, chat};
 
@@ -103,4 +103,42 @@ fn who_does_not_end_the_head_of_a_request_is_shown_out() {
     slow.read_to_end(&mut told).expect("it is closed, with or without a word");
     assert!(!told.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&told));
     assert_eq!(rag.ask("why")["answer"], "Well.");
+}
+
+#[test]
+fn no_request_chooses_where_the_companion_connects_or_what_it_reads() {
+    let elsewhere = Origin::start(|_| Answer::json("{}")).unwrap();
+    let server = ChatServer::start(|_, _| says(&["Well."])).unwrap();
+    let rag = Rag::start(chat(&server), &[("RAG__MAX_QUESTION_BYTES", "200")]);
+    let url = elsewhere.url("/metadata");
+    let question = json!({
+        "question": format!("What does {url} say?"),
+        "url": url, "base_url": url, "chat_url": url, "callback": url, "api_base": url,
+    });
+    let ask = Request::post_json(rag.url("/query"), &question);
+    let fields = ["referer", "forwarded", "x-forwarded-host", "x-original-url", "x-base-url", "location"];
+    let answer = rag.send(fields.iter().fold(ask, |ask, name| ask.header(name, &url)));
+    assert!([200, 400].contains(&answer.status), "{}", answer.text());
+    for port in [rag.port(), rag.companion_port()] {
+        for target in [
+            url.as_str(),
+            "//127.0.0.1/metadata",
+            "/ui/../../../../etc/passwd",
+            "/ui/..%2f..%2f..%2fetc%2fpasswd",
+            "/ui/%2e%2e/%2e%2e/etc/passwd",
+            "/ui/..\\..\\etc\\passwd",
+            "/..;/etc/passwd",
+            "/query/../../etc/passwd",
+            "file:///etc/passwd",
+        ] {
+            let request = format!(
+                "GET {target} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\r\n",
+                elsewhere.port()
+            );
+            let told = testbed::http::raw(port, request.as_bytes(), PATIENCE).unwrap_or_default();
+            let told = String::from_utf8_lossy(&told).into_owned();
+            assert!(!told.starts_with("HTTP/1.1 2") && !told.contains("root:"), "{target}: {told}");
+        }
+    }
+    assert_eq!(elsewhere.total(), 0, "nobody was asked but whom the configuration names");
 }

@@ -102,6 +102,11 @@ impl Rag {
         self.process.as_ref().unwrap()
     }
 
+    /// The port of the rest of the companion.
+    pub fn companion_port(&self) -> u16 {
+        self.companion
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
