@@ -70,3 +70,9 @@ export function users(steps) {
     gracefulStop: '10s',
   };
 }
+
+// Whether a user is to write now, in so many of a hundred rounds. In the seconds of `smoke` chance would decide whether there are many
+// writes, and so few hits, or none at all: there, each user writes in rounds that are known beforehand.
+export function writesNow(percent) {
+  return PROFILE === 'smoke' ? __ITER % 60 === 20 : Math.random() * 100 < percent;
+}
