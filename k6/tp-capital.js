@@ -1,7 +1,7 @@
 // The signals of tp-capital behind Envoy: lists, the latest of each asset, a day's summary, and new signals.
 import { sleep } from 'k6';
 import { Counter, Rate } from 'k6/metrics';
-import { PROFILE, users } from './lib/profiles.js';
+import { PROFILE, users, writesNow } from './lib/profiles.js';
 import { get, isHit, pick, post, thinkTime } from './lib/target.js';
 import { succeeded, thresholds } from './lib/thresholds.js';
 import { report } from './lib/report.js';
@@ -38,14 +38,8 @@ function read(path, kind) {
 
 // Of a hundred requests 50 are lists, 30 the latest, 17 summaries, 3 new signals.
 export default function () {
-  const dice = Math.random() * 100;
-  if (dice < 50) {
-    read(pick(LISTS), 'list-signals');
-  } else if (dice < 80) {
-    read('/api/signals/latest', 'latest-signals');
-  } else if (dice < 97) {
-    read(`/api/signals/summary?day=2024-01-0${1 + Math.floor(Math.random() * 5)}`, 'day-summary');
-  } else {
+  const dice = Math.random() * 97;
+  if (writesNow(3)) {
     const signal = {
       asset: pick(ASSETS),
       channel: 'load-test',
@@ -55,6 +49,12 @@ export default function () {
     };
     const made = post('/api/signals', signal, 'create-signal', 201);
     if (made.status === 201 && made.json('id')) succeeded('create-signal');
+  } else if (dice < 50) {
+    read(pick(LISTS), 'list-signals');
+  } else if (dice < 80) {
+    read('/api/signals/latest', 'latest-signals');
+  } else {
+    read(`/api/signals/summary?day=2024-01-0${1 + Math.floor(Math.random() * 5)}`, 'day-summary');
   }
   sleep(thinkTime(0.05, 0.15));
 }

@@ -44,6 +44,18 @@ const PROFILES = {
 
 export const PROFILE = __ENV.PROFILE || 'load';
 
+// The share of its time that a profile takes: with TIME_SCALE=0.1 everything is over ten times as soon.
+export const TIME_SCALE = Number(__ENV.TIME_SCALE || 1);
+if (!(TIME_SCALE > 0)) throw new Error(`TIME_SCALE ${__ENV.TIME_SCALE} is no number above 0`);
+
+const UNITS = { s: 1000, m: 60 * 1000, h: 60 * 60 * 1000 };
+
+function scaled({ duration, target }) {
+  const [, number, unit] = /^([0-9.]+)([smh])$/.exec(duration) || [];
+  if (!unit) throw new Error(`${duration} is no time such as 90s, 30m or 8h`);
+  return { duration: `${Math.max(1, Math.round(number * UNITS[unit] * TIME_SCALE))}ms`, target };
+}
+
 // The k6 scenario in which users come and go as the profile says.
 export function users(steps) {
   const profile = PROFILES[PROFILE];
@@ -53,8 +65,14 @@ export function users(steps) {
   return {
     executor: 'ramping-vus',
     startVUs: 0,
-    stages: profile(steps),
+    stages: profile(steps).map(scaled),
     gracefulRampDown: '10s',
     gracefulStop: '10s',
   };
+}
+
+// Whether a user is to write now, in so many of a hundred rounds. In the seconds of `smoke` chance would decide whether there are many
+// writes, and so few hits, or none at all: there, each user writes in rounds that are known beforehand.
+export function writesNow(percent) {
+  return PROFILE === 'smoke' ? __ITER % 60 === 20 : Math.random() * 100 < percent;
 }

@@ -3,7 +3,7 @@
 //! No registry is asked: the base is Debian by debootstrap, and what stands in is built from `testbed/containers` and tagged with the
 //! names that the compose file uses. Images are kept in the target folder; everything else goes when the engine is dropped.
 
-mod base;
+pub mod base;
 mod firewall;
 pub mod images;
 
@@ -38,7 +38,7 @@ pub struct Engine {
 impl Engine {
     /// Starts one. The error says what of this machine keeps it from running.
     pub fn start() -> Result<Engine> {
-        if !rustix::process::geteuid().is_root() {
+        if !is_root() {
             bail!("a container engine needs root");
         }
         for tool in TOOLS {
@@ -132,6 +132,11 @@ fn unmount_below(folder: &Path) {
     for place in places.filter(|place| Path::new(place).starts_with(folder)) {
         let _ = Command::new("umount").arg(place).status();
     }
+}
+
+/// Whether this program may do everything on this machine.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 fn client(socket: &Path) -> Command {

@@ -56,7 +56,7 @@ pub use paths::{temp_dir, tools_dir, workspace_root};
 pub use pgbouncer::{PgBouncer, PgBouncerOptions};
 pub use postgres::Postgres;
 pub use process::{Launch, Process, User, wait_until};
-pub use prometheus::{Prometheus, Series};
+pub use prometheus::{Prometheus, Series, query_prometheus};
 pub use redis::{Redis, RedisCluster, RedisOptions, RedisSentinels};
 pub use registry::Registry;
 pub use timescale::Timescale;

@@ -90,15 +90,24 @@ impl Prometheus {
 
     /// The `data` of an answer of the interface, `/api/v1/PATH`.
     pub fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value> {
-        let query: Vec<String> =
-            parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        let url = format!("http://127.0.0.1:{}/api/v1/{path}?{}", self.port, query.join("&"));
-        let answer: Response = http::Client::new().send(Request::get(&url))?;
-        let mut json: Value = serde_json::from_str(&answer.text())
-            .with_context(|| format!("{url}: {} {}", answer.status, answer.text()))?;
-        ensure!(json["status"] == "success", "{path} {parameters:?}: {}", json["error"]);
-        Ok(json["data"].take())
+        ask(self.port, path, parameters)
     }
+}
+
+/// What a query comes to now, asked of whichever Prometheus has this port of loopback.
+pub fn query_prometheus(port: u16, promql: &str) -> Result<Vec<Series>> {
+    series(&ask(port, "query", &[("query", promql)])?)
+}
+
+fn ask(port: u16, path: &str, parameters: &[(&str, &str)]) -> Result<Value> {
+    let query: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let url = format!("http://127.0.0.1:{port}/api/v1/{path}?{}", query.join("&"));
+    let answer: Response = http::Client::new().send(Request::get(&url))?;
+    let mut json: Value = serde_json::from_str(&answer.text())
+        .with_context(|| format!("{url}: {} {}", answer.status, answer.text()))?;
+    ensure!(json["status"] == "success", "{path} {parameters:?}: {}", json["error"]);
+    Ok(json["data"].take())
 }
 
 /// Of a query's answer, what came of it; a single number is a series without labels.

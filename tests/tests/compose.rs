@@ -14,7 +14,7 @@ use e2e::wait_for;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::containers::{Engine, output};
-use testbed::{Client, Request, ports, temp_dir, workspace_root};
+use testbed::{Client, Request, ports, query_prometheus, temp_dir, workspace_root};
 
 const LEFT_OUT: [&str; 1] = ["grafana"];
 
@@ -46,6 +46,15 @@ impl Requests {
         let made = self.client.send(Request::post_json(url, &item)).unwrap();
         assert_eq!(made.status, 201, "{}", made.text());
         made.json()
+    }
+
+    /// Asks the documentation.
+    fn ask(&self, question: &str) -> Value {
+        let url = format!("http://127.0.0.1:{}/query", self.port);
+        let question = json!({ "question": question });
+        let answer = self.client.send(Request::post_json(url, &question)).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
     }
 }
 
@@ -114,9 +123,8 @@ impl<'a> Project<'a> {
 
     /// What a query of Prometheus comes to, summed up.
     fn sum(&self, query: &str) -> f64 {
-        let url = format!("http://127.0.0.1:{}/api/v1/query?query=sum({query})", self.prometheus);
-        let answer = self.requests.client.get(url).json();
-        answer["data"]["result"][0]["value"][1].as_str().and_then(|number| number.parse().ok()).unwrap_or(0.0)
+        let series = query_prometheus(self.prometheus, &format!("sum({query})")).unwrap();
+        series.first().and_then(|series| series.values.last()).copied().unwrap_or(0.0)
     }
 
     fn psql(&self, sql: &str) {
@@ -227,8 +235,7 @@ fn apis_and_invalidations_work(project: &Project<'_>) {
     // A hit of either worker's own memory, or of the companion.
     let warm = |path: &str| wait_for("a hit", || project.x_cache(path) == "HIT");
     warm("/api/items");
-    let token = ["exec", "-T", "companion", "slipstream"];
-    project.compose(&[], &[&token[..], &["purge", "--tag", "items"]].concat()).unwrap();
+    project.compose(&[], &["exec", "-T", "companion", "slipstream", "purge", "--tag", "items"]).unwrap();
     assert_eq!(project.x_cache("/api/items"), "MISS", "after a purge");
 
     warm("/api/items");
@@ -245,15 +252,11 @@ fn apis_and_invalidations_work(project: &Project<'_>) {
         project.get("/api/items").json()["items"][0]["title"] == "changed by psql"
     });
 
-    // The generator writes past the front proxy.
-    let question = json!({ "question": "How do I purge what is tagged?" });
-    let url = format!("http://127.0.0.1:{}/query", project.requests.port);
-    let ask = || project.requests.client.send(Request::post_json(&url, &question)).unwrap();
-    let answer = ask();
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.json()["found"], true, "{}", answer.text());
-    wait_for("a kept answer", || ask().json()["cached"] == true);
+    let ask = || project.requests.ask("How do I purge what is tagged?");
+    assert_eq!(ask()["found"], true);
+    wait_for("a kept answer", || ask()["cached"] == true);
 
+    // The generator writes past the front proxy.
     let newest = || project.get("/api/signals").json()["signals"][0]["id"].as_i64();
     let before = newest();
     wait_for("a generated signal", || newest() > before);
@@ -275,7 +278,7 @@ fn everything_is_watched(project: &Project<'_>) {
     }
 }
 
-/// Restarts each companion and then Redis while requests keep coming: none of them fails.
+/// Restarts each companion and then both roles of Redis while requests keep coming: none of them fails.
 fn rolling_restart(project: &Project<'_>) {
     let (stop, answers) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
@@ -288,7 +291,8 @@ fn rolling_restart(project: &Project<'_>) {
                         other.get("/api/items");
                         other.get("/api/signals/latest");
                         other.create_item(&format!("restart {worker}"));
-                        answers.fetch_add(3, Ordering::Relaxed);
+                        assert_eq!(other.ask("How do I purge what is tagged?")["found"], true);
+                        answers.fetch_add(4, Ordering::Relaxed);
                     }
                 })
             })
@@ -296,7 +300,7 @@ fn rolling_restart(project: &Project<'_>) {
         let progress = || {
             let before = answers.load(Ordering::Relaxed);
             testbed::wait_until(Duration::from_secs(60), || {
-                answers.load(Ordering::Relaxed) >= before + 30
+                answers.load(Ordering::Relaxed) >= before + 40
                     || workers.iter().any(|worker| worker.is_finished())
             });
         };
@@ -310,11 +314,16 @@ fn rolling_restart(project: &Project<'_>) {
             });
             progress();
         }
-        project.compose(&[], &["restart", "redis-cache"]).unwrap();
-        progress();
+        for redis in ["redis-cache", "redis-state"] {
+            project.compose(&[], &["restart", redis]).unwrap();
+            progress();
+        }
         stop.store(true, Ordering::Relaxed);
     });
-    eprintln!("compose: {} requests during the restarts, none failed", answers.load(Ordering::Relaxed));
+    let answers = answers.into_inner();
+    // As many after each restart as `progress` waits for.
+    assert!(answers >= 200, "requests did not get on: {answers}");
+    eprintln!("compose: {answers} requests during the restarts, none failed");
 }
 
 fn load_test(project: &Project<'_>) {

@@ -58,6 +58,35 @@ fn the_smoke_profile_passes_and_leaves_a_report() {
 }
 
 #[test]
+fn every_profile_brings_its_users() {
+    let stack = ApiStack::start(ITEMS, 1).unwrap();
+    let reports = temp_dir("reports").unwrap();
+    for (profile, users) in [("load", 100), ("stress", 400), ("spike", 300), ("soak", 50)] {
+        let mut k6 = Command::new(Tool::K6.path().unwrap());
+        k6.args(["run", "--quiet", "--address", ""]).arg(workspace_root().join("k6/workspace.js"));
+        k6.env("BASE_URL", stack.url("")).env("PROFILE", profile).env("REPORT_DIR", reports.path());
+        // Some seconds each, in which there are not as many requests as a threshold on their times wants on a busy machine.
+        k6.env("TIME_SCALE", "0.01").env("SOAK_DURATION", "2m").env("K6_NO_USAGE_REPORT", "true");
+        let output = k6.output().unwrap();
+        assert!(matches!(output.status.code(), Some(0 | 99)), "{profile}: {}", said(&output));
+        let json = fs::read_to_string(reports.path().join("workspace.json")).unwrap();
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let metrics = &json["metrics"];
+        assert_eq!(metrics["vus_max"]["values"]["max"], users, "{profile}");
+        assert_eq!(metrics["http_req_failed"]["values"]["rate"], 0.0, "{profile}: {}", said(&output));
+        assert!(metrics["http_reqs"]["values"]["count"].as_f64() > Some(0.0), "{profile}");
+    }
+    let mut k6 = Command::new(Tool::K6.path().unwrap());
+    k6.args(["run", "--quiet", "--address", ""]).arg(workspace_root().join("k6/workspace.js"));
+    let output = k6.env("TIME_SCALE", "soon").output().unwrap();
+    assert!(
+        !output.status.success() && said(&output).contains("TIME_SCALE soon is no number"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
 fn a_run_that_measured_nothing_does_not_pass() {
     // One whose users do nothing at all, one that throws, and one with nobody to ask.
     let dir = temp_dir("nothing").unwrap();

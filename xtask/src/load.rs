@@ -2,6 +2,7 @@
 
 mod figures;
 mod k6;
+mod record;
 mod streams;
 
 use std::path::PathBuf;
@@ -9,10 +10,14 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum as _;
 use testbed::artifacts::{self, Artifact};
 use testbed::{ApiStack, Tool, workspace_root};
 
+use crate::bench::record::load_average;
+use figures::Comparison;
 use k6::K6;
+use record::Run;
 
 /// What to run, and how hard.
 #[derive(Debug, clap::Args)]
@@ -23,6 +28,9 @@ pub struct Options {
     /// How many users there are, and when
     #[arg(long, value_enum, default_value_t = Profile::Load)]
     profile: Profile,
+    /// The share of its time that a profile takes: 0.1 has everything over ten times as soon
+    #[arg(long, default_value_t = 1.0, value_parser = time_scale)]
+    time_scale: f64,
     /// Restart both companions and Redis, one after the other, again and again meanwhile
     #[arg(long)]
     rolling_restart: bool,
@@ -35,6 +43,9 @@ pub struct Options {
     /// Where reports go
     #[arg(long, default_value = "target/load")]
     reports: PathBuf,
+    /// Write what the run came to into docs/LOAD_TESTING.md
+    #[arg(long)]
+    record: bool,
 }
 
 /// A scenario of `k6/`.
@@ -79,6 +90,31 @@ impl Profile {
     }
 }
 
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse().ok().filter(|scale| (0.001..=100.0).contains(scale));
+    scale.ok_or_else(|| "a number from 0.001 to 100 is expected".to_owned())
+}
+
+impl Options {
+    /// The command that makes this run again.
+    fn command(&self) -> String {
+        let name = |value: Option<clap::builder::PossibleValue>| {
+            value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+        };
+        let mut command = format!("cargo xtask load {}", name(self.scenario.to_possible_value()));
+        if self.scenario != Scenario::Figures {
+            command += &format!(" --profile {}", self.profile.name());
+        }
+        if self.rolling_restart {
+            command += " --rolling-restart";
+        }
+        if self.time_scale != 1.0 {
+            command += &format!(" --time-scale {}", self.time_scale);
+        }
+        format!("{command} --items {} --seconds {}", self.items, self.seconds)
+    }
+}
+
 /// Runs them, one after the other. It fails if a threshold is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     crate::ensure(&[
@@ -90,6 +126,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Tool::RedisCli,
         Tool::MiniLm,
     ])?;
+    // Before the build, which makes the machine busy itself.
+    let run = Run { command: options.command(), load_average: load_average()? };
     artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])?;
     let reports = workspace_root().join(&options.reports);
     std::fs::create_dir_all(&reports).with_context(|| format!("cannot make {}", reports.display()))?;
@@ -105,6 +143,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let k6 = K6 {
         base: stack.url(""),
         profile: options.profile.name(),
+        time_scale: options.time_scale,
         seconds: options.seconds,
         has_documentation: stack.has_documentation(),
         reports: &reports,
@@ -129,7 +168,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     }
     if scenarios.contains(&"figures") {
-        figures::print(&reports.join("figures.json"), options.seconds)?;
+        let comparison = Comparison::read(&reports.join("figures.json"), options.seconds)?;
+        println!("{}", comparison.text());
+        if options.record {
+            run.write_comparison(&comparison)?;
+        }
+    }
+    let with_profile: Vec<&str> = scenarios.iter().copied().filter(|name| *name != "figures").collect();
+    if options.record && !with_profile.is_empty() {
+        run.write_scenarios(k6.profile, &with_profile, &reports)?;
     }
     if scenarios.contains(&"rag") {
         streams::print(&stack.url("/query/stream"))?;

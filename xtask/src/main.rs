@@ -1,6 +1,7 @@
-//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `load`, `fuzz`, `package`.
+//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `load`, `fuzz`, `package`, `book`.
 
 mod bench;
+mod book;
 mod demo;
 #[cfg(test)]
 mod documentation;
@@ -43,6 +44,8 @@ enum Command {
     Trial(trial::Options),
     /// Build what is delivered: filters, OCI layouts, the companion's Debian package, checksums, SBOMs, provenance
     Package(package::Options),
+    /// Make a book for browsers of docs/
+    Book(book::Options),
     /// Compare the filters with what others offer, in the proxy's CPU time per request
     Bench(bench::Options),
     /// Run the load tests of k6/ and set the figures beside the reference system's
@@ -81,6 +84,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(options) => return Ok(test::run(&options)),
         Command::Trial(options) => return trial::run(&options),
         Command::Package(options) => return package::run(&options),
+        Command::Book(options) => return book::run(&options),
         Command::Bench(options) => return bench::run(&options),
         Command::Load(options) => return load::run(&options),
         Command::Fuzz(options) => return fuzz::run(&options),

@@ -69,16 +69,20 @@ fn run_compose() -> Result<Summary> {
         "--include-ignored",
         "--nocapture",
     ];
-    stage("compose", || cargo_test(&arguments, &[], None))
+    let mut total = stage("compose", || cargo_test(&arguments, &[], None))?;
+    let arguments = ["-p", "xtask", "debian_package", "--", "--include-ignored", "--nocapture"];
+    total.add(stage("Debian package", || cargo_test(&arguments, &[], None))?);
+    Ok(total)
 }
 
 fn run_all(options: &Options) -> Result<Summary> {
     let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Postgres, Tool::PgBouncer];
     tools.extend([Tool::Prometheus, Tool::Promtool, Tool::Chromium, Tool::K6]);
-    tools.extend([Tool::Node, Tool::Timescale, Tool::WasmBindgenTestRunner]);
+    tools.extend([Tool::Node, Tool::Timescale, Tool::KubernetesModels, Tool::WasmBindgenTestRunner]);
     tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient]);
     tools.extend([Tool::DockerRegistry, Tool::Skopeo, Tool::Envoy136]);
     tools.push(Tool::DockerCompose);
+    tools.extend(crate::book::TOOLS);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {
         artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])

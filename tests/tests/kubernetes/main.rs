@@ -1,13 +1,14 @@
-//! The files for Istio and Envoy Gateway: each field is one that these projects document, the filters' settings are right, and
+//! The files for Istio and Envoy Gateway: each is as these projects define it, the filters' settings are right, and
 //! the filters do their work in an Envoy with what Istio and Envoy Gateway make of them. No cluster is needed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod schemas;
+mod definitions;
 
 use std::collections::BTreeMap;
 use std::fs;
 
+use definitions::check;
 use e2e::{hit, miss, wait_for};
 use envoy_config::{FILTERS, Filter, conform, documents};
 use serde_json::{Value, json};
@@ -37,28 +38,57 @@ fn of_kind<'a>(resources: &'a [(String, Value)], kind: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn every_field_is_one_that_is_documented() {
+fn every_resource_is_as_it_is_defined() {
     for folder in ["istio", "envoy-gateway"] {
-        for (file, resource) in resources(folder) {
-            let kind = resource["kind"].as_str().unwrap_or_default();
-            let schema = schemas::of(kind, schemas::api_version(kind)).to_string();
-            assert_eq!(
-                conform(&schema, &resource.to_string()).unwrap(),
-                Vec::<String>::new(),
-                "{folder}/{file}"
-            );
+        let resources = resources(folder);
+        let checked = check(&resources.iter().map(|(_, resource)| resource).collect::<Vec<_>>());
+        assert_eq!(checked.len(), resources.len());
+        for ((file, resource), checked) in resources.iter().zip(checked) {
+            assert_eq!(checked.mistakes, Vec::<String>::new(), "{folder}/{file}");
+            // The filters' own settings, which have schemas of their own, and nothing else.
+            let is_settings = |path: &String| path.ends_with("/pluginConfig") || path.ends_with("/config");
+            assert!(checked.free.iter().all(is_settings), "{folder}/{file}: {:?}", checked.free);
+            let loads_filters =
+                ["WasmPlugin", "EnvoyExtensionPolicy"].map(Value::from).contains(&resource["kind"]);
+            assert_eq!(!checked.free.is_empty(), loads_filters, "{folder}/{file}");
         }
     }
-    // The schemas are strict: one letter is enough.
-    let plugin = of_kind(&resources("istio"), "WasmPlugin")[0].to_string();
-    let schema = schemas::of("WasmPlugin", schemas::api_version("WasmPlugin")).to_string();
-    for (old, new) in [
-        ("failStrategy", "failureStrategy"),
-        ("FAIL_RELOAD", "FAIL_CLOSED"),
-        ("v1alpha1", "v1"),
-        ("\"url\"", "\"uri\""),
+}
+
+#[test]
+fn one_wrong_letter_is_found() {
+    let (istio, gateway) = (resources("istio"), resources("envoy-gateway"));
+    let resource = |kind: &str| {
+        let resources = if of_kind(&istio, kind).is_empty() { &gateway } else { &istio };
+        of_kind(resources, kind)[0].to_string()
+    };
+    for (kind, old, new, found) in [
+        ("WasmPlugin", "failStrategy", "failureStrategy", "/spec/failureStrategy is unknown"),
+        ("WasmPlugin", "FAIL_RELOAD", "FAIL_CLOSED", "/spec/failStrategy enum"),
+        ("WasmPlugin", "v1alpha1", "v1", "extensions.istio.io/v1 defines no WasmPlugin"),
+        ("WasmPlugin", "\"url\"", "\"uri\"", "/spec/uri is unknown"),
+        ("ServiceEntry", "\"resolution\"", "\"resolutions\"", "/spec/resolutions is unknown"),
+        (
+            "DestinationRule",
+            "\"http2MaxRequests\"",
+            "\"http2MaxRequest\"",
+            "/http/http2MaxRequest is unknown",
+        ),
+        ("Telemetry", "\"providers\"", "\"provider\"", "/provider is unknown"),
+        ("EnvoyExtensionPolicy", "failOpen", "failopen", "/spec/wasm/0/failopen is unknown"),
+        ("EnvoyExtensionPolicy", "\"targetRefs\"", "\"targetRef\"", "/spec/targetRef"),
+        ("Backend", "\"hostname\"", "\"host\"", "hostname"),
+        ("HTTPRoute", "Exact", "Exactly", "/path/type enum"),
+        ("EnvoyProxy", "\"bootstrap\"", "\"bootstraps\"", "/spec/bootstraps is unknown"),
     ] {
-        assert!(!conform(&schema, &plugin.replace(old, new)).unwrap().is_empty(), "{new} is not found");
+        let right = resource(kind);
+        let wrong = right.replace(old, new);
+        assert_ne!(right, wrong, "{kind} has no {old}");
+        let checked = check(&[&serde_json::from_str(&wrong).unwrap()]);
+        assert!(
+            checked[0].mistakes.iter().any(|mistake| mistake.contains(found)),
+            "{kind}, {new}: {checked:?}"
+        );
     }
 }
 

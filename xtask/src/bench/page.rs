@@ -25,6 +25,12 @@ pub fn write_into(page: &str, command: &str, text: &str) -> Result<()> {
     fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Whether a page has the markers of a command.
+#[cfg(test)]
+pub fn has_markers(page: &str, command: &str) -> Result<bool> {
+    Ok(replace(&fs::read_to_string(workspace_root().join(page))?, command, "").is_some())
+}
+
 fn replace(page: &str, command: &str, text: &str) -> Option<String> {
     let marker = |end: &str| format!("<!-- recorded by {command}: {end} -->\n");
     let (begin, end) = (marker("begin"), marker("end"));

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// What the reference system's own load tests had for a request, and what is asked of Slipstream.
+#[derive(Debug)]
 struct Row {
     kind: &'static str,
     label: &'static str,
@@ -19,7 +20,7 @@ struct Row {
     most_failed: f64,
 }
 
-const ROWS: [Row; 4] = [
+static ROWS: [Row; 4] = [
     Row {
         kind: "list-items",
         label: "GET /api/items, 100 users",
@@ -95,41 +96,80 @@ impl Found {
         let seen = if percentile == "med" { self.p50 } else { self.p95 };
         self.rate >= row.least_rate && seen <= most && self.failed <= row.most_failed
     }
-}
 
-/// Prints the table, from the summary that k6 wrote. Each row had so many seconds.
-pub fn print(summary: &Path, seconds: u32) -> Result<()> {
-    let text = fs::read_to_string(summary).with_context(|| format!("cannot read {}", summary.display()))?;
-    println!("{}", table(&serde_json::from_str(&text)?, seconds.into())?);
-    Ok(())
-}
-
-fn table(summary: &Value, seconds: f64) -> Result<String> {
-    let mut lines = vec![format!(
-        "{:33}{:21}{:29}{:>8}{:>9}{:>9}{:>9}{:>9}  REACHED",
-        "REQUEST", "REFERENCE SYSTEM", "WANTED", "/S", "P50 MS", "P95 MS", "P99 MS", "FAILED"
-    )];
-    let is_measured = |row: &&Row| {
-        // The questions are left out where nobody answers them.
-        !row.kind.starts_with("ask-")
-            || !summary["metrics"][format!("http_reqs{{kind:{}}}", row.kind)].is_null()
-    };
-    for row in ROWS.iter().filter(is_measured) {
-        let found = Found::read(summary, row.kind, seconds)?;
-        lines.push(format!(
-            "{:33}{:21}{:29}{:8.0}{:9.2}{:9.2}{:9.2}{:8.3}%  {}",
-            row.label,
-            row.reference,
-            row.wanted,
-            found.rate,
-            found.p50,
-            found.p95,
-            found.p99,
-            found.failed * 100.0,
-            if found.is_enough_for(row) { "yes" } else { "no" }
-        ));
+    fn verdict(&self, row: &Row) -> &'static str {
+        if self.is_enough_for(row) { "yes" } else { "no" }
     }
-    Ok(lines.join("\n"))
+}
+
+/// The table, from the summary that k6 wrote; each row had so many seconds.
+#[derive(Debug)]
+pub struct Comparison(Vec<(&'static Row, Found)>);
+
+impl Comparison {
+    /// Reads k6's summary.
+    pub fn read(summary: &Path, seconds: u32) -> Result<Comparison> {
+        let text =
+            fs::read_to_string(summary).with_context(|| format!("cannot read {}", summary.display()))?;
+        Comparison::of(&serde_json::from_str(&text)?, seconds.into())
+    }
+
+    fn of(summary: &Value, seconds: f64) -> Result<Comparison> {
+        let is_measured = |row: &&Row| {
+            // The questions are left out where nobody answers them.
+            !row.kind.starts_with("ask-")
+                || !summary["metrics"][format!("http_reqs{{kind:{}}}", row.kind)].is_null()
+        };
+        let rows = ROWS.iter().filter(is_measured);
+        rows.map(|row| Ok((row, Found::read(summary, row.kind, seconds)?)))
+            .collect::<Result<_>>()
+            .map(Comparison)
+    }
+
+    /// For the terminal.
+    pub fn text(&self) -> String {
+        let mut lines = vec![format!(
+            "{:33}{:21}{:29}{:>8}{:>9}{:>9}{:>9}{:>9}  REACHED",
+            "REQUEST", "REFERENCE SYSTEM", "WANTED", "/S", "P50 MS", "P95 MS", "P99 MS", "FAILED"
+        )];
+        for (row, found) in &self.0 {
+            lines.push(format!(
+                "{:33}{:21}{:29}{:8.0}{:9.2}{:9.2}{:9.2}{:8.3}%  {}",
+                row.label,
+                row.reference,
+                row.wanted,
+                found.rate,
+                found.p50,
+                found.p95,
+                found.p99,
+                found.failed * 100.0,
+                found.verdict(row)
+            ));
+        }
+        lines.join("\n")
+    }
+
+    /// For a page.
+    pub fn markdown(&self) -> String {
+        let mut text = "| request | reference system | wanted | a second | p50 ms | p95 ms | p99 ms | failed | reached |\n\
+                        |---|---|---|--:|--:|--:|--:|--:|---|\n"
+            .to_owned();
+        for (row, found) in &self.0 {
+            text += &format!(
+                "| {} | {} | {} | {:.0} | {:.2} | {:.2} | {:.2} | {:.3} % | {} |\n",
+                row.label,
+                row.reference,
+                row.wanted,
+                found.rate,
+                found.p50,
+                found.p95,
+                found.p99,
+                found.failed * 100.0,
+                found.verdict(row)
+            );
+        }
+        text
+    }
 }
 
 #[cfg(test)]
@@ -176,8 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn both_tables_have_every_row_with_its_verdict() {
+        let comparison = Comparison::of(&summary(10_000, 10.1, 70.0, 0), 10.0).unwrap();
+        for (table, yes, no) in
+            [(comparison.text(), "  yes", "  no"), (comparison.markdown(), "| yes |", "| no |")]
+        {
+            for row in &ROWS {
+                let line = table.lines().find(|line| line.contains(row.label)).unwrap();
+                assert!(line.ends_with(if row.judged.0 == "p(95)" { yes } else { no }), "{line}");
+                assert!(line.contains(row.reference) && line.contains(row.wanted), "{line}");
+            }
+        }
+    }
+
+    #[test]
     fn what_was_not_measured_is_an_error() {
-        let error = table(&json!({"metrics": {}}), 1.0).unwrap_err().to_string();
+        let error = Comparison::of(&json!({"metrics": {}}), 1.0).err().unwrap().to_string();
         assert!(error.contains("list-items"), "{error}");
     }
 }

@@ -16,6 +16,8 @@ pub struct K6<'a> {
     pub base: String,
     /// The profile.
     pub profile: &'a str,
+    /// The share of its time that the profile takes.
+    pub time_scale: f64,
     /// For how long each part of the comparison is measured, in seconds.
     pub seconds: u32,
     /// Whether questions are answered.
@@ -43,6 +45,7 @@ impl K6<'_> {
         let mut k6 = Command::new(Tool::K6.path()?);
         k6.args(["run", "--quiet", "--address", ""]).arg(workspace_root().join(format!("k6/{script}.js")));
         k6.env("BASE_URL", &self.base).env("PROFILE", self.profile).env("REPORT_DIR", self.reports);
+        k6.env("TIME_SCALE", self.time_scale.to_string());
         k6.env("SECONDS", self.seconds.to_string()).env("K6_NO_USAGE_REPORT", "true").stdin(Stdio::null());
         k6.env("RAG", if self.has_documentation { "1" } else { "0" });
         k6.spawn().map(Running).context("cannot run k6")

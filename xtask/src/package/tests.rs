@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use serde_json::Value;
-use testbed::{Client, Registry, Request, Tool, artifacts, temp_dir};
+use testbed::{Client, Registry, Request, Tool, artifacts, containers, temp_dir};
 
 use super::oci::{DOCKER_MANIFEST, Form, MANIFEST};
 use super::*;
@@ -209,5 +209,49 @@ fn a_registry_takes_all_three_forms_and_gives_the_filter_back() {
         let (media_type, pulled) = extract(&registry, &image);
         assert_eq!(media_type, if form == Form::Docker { DOCKER_MANIFEST } else { MANIFEST });
         assert!(pulled == wasm, "{form:?}: another filter came back");
+    }
+}
+
+#[test]
+#[ignore = "installs into a Debian of its own, as root: cargo xtask test compose"]
+fn the_debian_package_installs_runs_and_leaves_nothing() {
+    if !containers::is_root() || Tool::Debootstrap.path().is_err() {
+        eprintln!("the Debian package is NOT INSTALLED: that takes root and debootstrap");
+        return;
+    }
+    let debian = containers::base::archive(|step| eprintln!("{step}")).unwrap();
+    let folder = temp_dir("debian").unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir(&root).unwrap();
+    said(Command::new("tar").arg("-xf").arg(debian).arg("-C").arg(&root));
+    let inside = |arguments: &[&str]| {
+        let mut chroot = Command::new("/usr/sbin/chroot");
+        said(
+            chroot.arg(&root).args(arguments).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C"),
+        )
+    };
+    let companion = fs::read(artifacts::companion().unwrap()).unwrap();
+    fs::write(root.join("slipstream.deb"), deb::package(&companion, &origin()).unwrap()).unwrap();
+    let install = ["dpkg", "--install", "/slipstream.deb"];
+    inside(&install);
+    assert_eq!(inside(&["dpkg", "--audit"]), "");
+    assert_eq!(inside(&["dpkg", "--verify", "slipstream"]), "");
+    assert_eq!(inside(&["slipstream", "--version"]).trim(), "slipstream 0.1.0");
+    inside(&["slipstream", "config", "check", "--config", "/etc/slipstream/slipstream.toml"]);
+
+    // What an administrator has set survives an update, and goes when the package is purged.
+    let settings = root.join("etc/slipstream/slipstream.toml");
+    let changed = fs::read_to_string(&settings).unwrap() + "# mine\n";
+    fs::write(&settings, &changed).unwrap();
+    inside(&install);
+    assert_eq!(fs::read_to_string(&settings).unwrap(), changed);
+    inside(&["dpkg", "--purge", "slipstream"]);
+    for file in [
+        "usr/bin/slipstream",
+        "etc/slipstream",
+        "usr/share/doc/slipstream",
+        "lib/systemd/system/slipstream.service",
+    ] {
+        assert!(!root.join(file).exists(), "{file} is left behind");
     }
 }
