@@ -91,7 +91,7 @@ struct Settings {
     #[arg(long, env = "QUERY_CACHE_ENABLED", value_parser = clap::builder::FalseyValueParser::new())]
     query_cache: bool,
     /// Make no indexes beside the primary keys, to see what they bring
-    #[arg(long)]
+    #[arg(long, env = "DEMO_WITHOUT_INDEXES", value_parser = clap::builder::FalseyValueParser::new())]
     without_indexes: bool,
     /// How many signals an empty database is filled with [default: as many as items]
     #[arg(long, env = "DEMO_SIGNALS")]

@@ -1,7 +1,7 @@
 //! A row that anyone writes drops the responses that were built from it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use e2e::{Proxy, Setup, is_hit, wait_for};
 use testbed::{Answer, Client, Postgres, Request};
@@ -29,15 +29,18 @@ fn start(postgres: &Postgres) -> Proxy {
         })
 }
 
-/// Writes by psql, and reads through Envoy's cache until the write is seen; how long that took after the commit.
+/// Writes by psql, and reads through Envoy's cache until the write is seen; how long that took after the commit, whose time is the
+/// server's.
 fn write_and_wait(proxy: &Proxy, postgres: &Postgres, number: u32) -> Duration {
     // So that there is something to drop.
     wait_for("a hit", || is_hit(&proxy.get("/api/items")));
-    // psql itself takes its time to end: the clock starts when the row is there.
     postgres.sql(&format!("UPDATE items SET v = {number} WHERE id = 1")).expect("a write");
-    let committed = Instant::now();
     wait_for("the write to be seen", || proxy.get("/api/items").text() == number.to_string());
-    committed.elapsed()
+    let seen = SystemTime::now();
+    let committed = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)) FROM items WHERE id = 1";
+    let committed: f64 = postgres.sql(committed).expect("its time").parse().expect("seconds");
+    let committed = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(committed);
+    seen.duration_since(committed).unwrap_or_default()
 }
 
 fn follows(proxy: &Proxy) -> bool {
@@ -48,7 +51,8 @@ fn follows(proxy: &Proxy) -> bool {
 }
 
 fn postgres() -> Postgres {
-    Postgres::start_with(&["wal_level=logical", "synchronous_commit=on"]).expect("PostgreSQL")
+    Postgres::start_with(&["wal_level=logical", "synchronous_commit=on", "track_commit_timestamp=on"])
+        .expect("PostgreSQL")
 }
 
 #[test]

@@ -8,7 +8,8 @@
 --! | ORDER BY created_at DESC, id DESC LIMIT 50
 --! sample: SELECT title FROM workspace_items ORDER BY id DESC LIMIT 1
 CREATE INDEX CONCURRENTLY workspace_items_search
-    ON workspace_items USING gin ((to_tsvector('english', title || ' ' || description)));
+    ON workspace_items USING gin ((to_tsvector('english', title || ' ' || description)))
+    WITH (gin_pending_list_limit = 1024);
 
 --! down
 DROP INDEX CONCURRENTLY IF EXISTS workspace_items_search;

@@ -153,13 +153,16 @@ impl Statement {
         let mut text = self.text.clone();
         if let Some(option) = option {
             // What comes from behind first, so that the places before it stay right.
-            let end = text.trim_end().len();
-            let place = index
-                .where_clause()
-                .map_or(end, |clause| usize::from(clause.syntax().text_range().start()).min(end));
-            match index.with_params() {
-                Some(_) => return None,
-                None => text.insert_str(place, &format!(" WITH ({option}) ")),
+            if let Some(params) = index.with_params() {
+                let start = usize::from(params.syntax().text_range().start());
+                let open = params.syntax().text().find_char('(')?;
+                text.insert_str(start + usize::from(open) + 1, &format!("{option}, "));
+            } else {
+                let end = text.trim_end().len();
+                let place = index
+                    .where_clause()
+                    .map_or(end, |clause| usize::from(clause.syntax().text_range().start()).min(end));
+                text.insert_str(place, &format!(" WITH ({option}) "));
             }
         }
         let token = index.concurrently_token()?;
@@ -291,6 +294,10 @@ mod tests {
         assert_eq!(
             rewrite("CREATE INDEX CONCURRENTLY i ON a (b);", Some("x")),
             "CREATE INDEX i ON a (b) WITH (x)"
+        );
+        assert_eq!(
+            rewrite("CREATE INDEX CONCURRENTLY i ON a USING gin (b) WITH (y = 1) WHERE c > 1", Some("x")),
+            "CREATE INDEX i ON a USING gin (b) WITH (x, y = 1) WHERE c > 1"
         );
     }
 }

@@ -4,6 +4,10 @@
 //! everything up to record *k* proves that the records after *k* were published after that moment. A record that is
 //! complete as of a record after *k* therefore holds everything that had been committed at that moment.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};

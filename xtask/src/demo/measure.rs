@@ -26,7 +26,7 @@ pub struct Sample {
 /// All requests of one phase.
 #[derive(Debug)]
 pub struct Phase {
-    /// `direct`, `cold` or `warm`.
+    /// `bare`, `direct`, `queries`, `cold` or `warm`.
     pub name: &'static str,
     /// How long it took.
     pub duration: Duration,

@@ -22,6 +22,9 @@ const SETTINGS: [&str; 5] = [
     "synchronous_commit=on",
 ];
 
+/// The database that has no indexes.
+const WITHOUT_INDEXES: &str = "without_indexes";
+
 /// The tags of the routes whose responses are built from the items.
 const TAGS: &str = "workspace.workspace_items=items,workspace.workspace_items=item";
 
@@ -35,6 +38,8 @@ pub struct Stack {
     pub demo: Demo,
     /// The same API on the same database, which asks it every time.
     pub plain: Demo,
+    /// The same API on a database with the same items, and without indexes.
+    pub bare: Demo,
     /// The companion's Redis, which tells the API of changed rows.
     pub redis: Option<Redis>,
     /// What the API's queries go through, if it is installed.
@@ -63,13 +68,14 @@ impl Stack {
             env.push(("USE_PGBOUNCER", "true".to_owned()));
             env.push(("PGBOUNCER_PORT", pgbouncer.port().to_string()));
         }
-        let plain = start_api(&postgres, items, &env)?;
+        let plain = start_api(&postgres.url(), items, &env)?;
+        let bare = start_bare_api(&postgres, items, &env)?;
         if let Some(redis) = &redis {
             env.push(("QUERY_CACHE_ENABLED", "true".to_owned()));
             env.push(("REDIS_HOST", "127.0.0.1".to_owned()));
             env.push(("REDIS_PORT", redis.port().to_string()));
         }
-        let demo = start_api(&postgres, items, &env)?;
+        let demo = start_api(&postgres.url(), items, &env)?;
         say("taking the documentation in, and starting the companion");
         let documentation = start_companion(&postgres, redis.as_ref())?;
         say("starting Envoy");
@@ -79,13 +85,21 @@ impl Stack {
         let edits: Vec<(&str, &str)> = edits.iter().map(|(old, new)| (*old, new.as_str())).collect();
         let companion = documentation.companion().port();
         let front = FrontProxy::start_edited(demo.port(), companion, &options, &edits).context("Envoy")?;
-        Ok(Stack { front, documentation, demo, plain, redis, pgbouncer, postgres, items })
+        Ok(Stack { front, documentation, demo, plain, bare, redis, pgbouncer, postgres, items })
     }
 }
 
-fn start_api(postgres: &Postgres, items: u32, env: &[(&str, String)]) -> Result<Demo> {
+fn start_api(database_url: &str, items: u32, env: &[(&str, String)]) -> Result<Demo> {
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    Demo::start_with(&postgres.url(), items, &env).context("the demo API")
+    Demo::start_with(database_url, items, &env).context("the demo API")
+}
+
+/// Nobody asks for its signals, so it has none.
+fn start_bare_api(postgres: &Postgres, items: u32, env: &[(&str, String)]) -> Result<Demo> {
+    let mut env = env.to_vec();
+    env.push(("DEMO_WITHOUT_INDEXES", "true".to_owned()));
+    env.push(("DEMO_SIGNALS", "0".to_owned()));
+    start_api(&postgres.create_database(WITHOUT_INDEXES)?, items, &env)
 }
 
 /// Answers questions about the documentation, follows the changes of the database, and waits until it does.
@@ -123,7 +137,8 @@ fn start_pgbouncer(postgres: &Postgres) -> Result<Option<PgBouncer>> {
     }
     say("starting PgBouncer");
     let target = format!("host=127.0.0.1 port={}", postgres.port());
-    let databases = vec![("postgres".to_owned(), target)];
+    let databases =
+        ["postgres", WITHOUT_INDEXES].map(|database| (database.to_owned(), target.clone())).to_vec();
     let settings = vec!["default_pool_size = 20".to_owned(), "max_client_conn = 1000".to_owned()];
     PgBouncer::start(&PgBouncerOptions { databases, settings }).context("PgBouncer").map(Some)
 }

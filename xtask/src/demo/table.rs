@@ -11,7 +11,7 @@ struct Figure {
     show: fn(&Row) -> String,
 }
 
-const ALL: &[&str] = &["direct", "queries", "cold", "warm"];
+const ALL: &[&str] = &["bare", "direct", "queries", "cold", "warm"];
 
 /// The API itself neither caches nor compresses, and compression is the same cold and warm.
 const FIGURES: [Figure; 6] = [
@@ -43,8 +43,8 @@ pub fn print(phases: &[Phase], clients: u32) {
     }
     let rule = "─".repeat(names.chars().count());
     println!(
-        "\n{clients} clients, the same mix of requests: straight to the API (direct), to the API with its query cache (queries),\n\
-         and to the latter through Envoy (cold, warm)\n"
+        "\n{clients} clients, the same mix of requests: straight to the API on a database without indexes (bare) and with them\n\
+         (direct), to the API with its query cache (queries), and to the latter through Envoy (cold, warm)\n"
     );
     println!("{titles}\n{names}\n{rule}");
     for endpoint in Endpoint::ALL {

@@ -14,6 +14,7 @@ pub fn print(stack: &Stack) {
         ("API through Envoy", front.as_str()),
         ("API directly", &api),
         ("API without a query cache", &stack.plain.url("")),
+        ("API without indexes", &stack.bare.url("")),
         ("Envoy's admin page", &admin),
         ("companion", &companion),
         ("PostgreSQL", &database),

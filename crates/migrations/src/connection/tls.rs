@@ -1,5 +1,6 @@
 //! TLS as PostgreSQL's clients know it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -7,41 +8,43 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What makes TLS connections. The certificate is checked if it `verifies`, against who signed what is in `ca_file` (PEM; empty: whom
 /// the system trusts); the error says what is wrong with the settings.
 pub fn connector(verifies: bool, ca_file: &str) -> Result<MakeRustlsConnect, String> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("cannot set up TLS: {error}"))?;
-    let config = if verifies {
-        builder.with_root_certificates(roots(ca_file)?).with_no_client_auth()
-    } else {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-            .with_no_client_auth()
-    };
+    if !verifies {
+        return lenient(None);
+    }
+    let config = builder()?.with_root_certificates(roots(ca_file)?).with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
 }
 
 /// What makes TLS connections to a server whose certificate was signed by one who is trusted, whatever name is in it.
 pub fn connector_by_authority(ca_file: &str) -> Result<MakeRustlsConnect, String> {
-    let provider = Arc::new(ring::default_provider());
-    let failed = |error: String| format!("cannot set up TLS: {error}");
-    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca_file)?), Arc::clone(&provider))
-        .build()
-        .map_err(|error| failed(error.to_string()))?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(error.to_string()))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyName(inner)))
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    let authority = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca_file)?), provider());
+    lenient(Some(authority.build().map_err(failed)?))
+}
+
+fn lenient(authority: Option<Arc<WebPkiServerVerifier>>) -> Result<MakeRustlsConnect, String> {
+    let verifier = Lenient { provider: provider(), authority };
+    let config = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+    ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(failed)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn failed(error: impl fmt::Display) -> String {
+    format!("cannot set up TLS: {error}")
 }
 
 fn roots(ca_file: &str) -> Result<RootCertStore, String> {
@@ -63,11 +66,16 @@ fn roots(ca_file: &str) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Takes a certificate in any name, if it is otherwise good.
+/// Takes certificates that a browser would not.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+struct Lenient {
+    provider: Arc<CryptoProvider>,
+    /// Whose certificates are taken, in any name. Where there is none any certificate is, as PostgreSQL's own clients do without `sslmode`: most servers
+    /// have one that nobody signed, and hiding what is sent from those who only listen is better than nothing.
+    authority: Option<Arc<WebPkiServerVerifier>>,
+}
 
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -77,7 +85,8 @@ impl ServerCertVerifier for AnyName {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
-        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
+        match authority.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             // The name is looked at last.
             Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
                 Ok(ServerCertVerified::assertion())
@@ -92,7 +101,8 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -101,50 +111,11 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-/// Takes any certificate, as PostgreSQL's own clients do without `sslmode`: most servers have one that nobody signed, and
-/// hiding what is sent from those who only listen is better than nothing.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -79,3 +79,20 @@ fn the_default_set_has_enough_indexes_of_every_kind() {
         assert!(series.sets().contains(&"covered"));
     }
 }
+
+/// What a GIN index has put off, one write after the other makes up for, and holds up its client meanwhile.
+#[tokio::test]
+async fn no_write_makes_up_for_more_than_a_mebibyte_that_others_put_off() {
+    for (target, least) in [(Target::Workspace, 3), (Target::TpCapital, 2)] {
+        let endpoint = database(&format!("put_off_{}", target.schema()));
+        built_in(&endpoint, target, options()).await.up(None).await.unwrap();
+        let sql = "SELECT c.relname::text, coalesce(substring(array_to_string(reloptions, ',') FROM 'gin_pending_list_limit=(\\d+)')::int, 4096)
+                   FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'gin'";
+        let rows = client(&endpoint).await.query(sql, &[]).await.unwrap();
+        assert!(rows.len() >= least, "{target}");
+        for row in rows {
+            let (index, kibibytes): (String, i32) = (row.get(0), row.get(1));
+            assert!(kibibytes <= 1_024, "{index}: {kibibytes}");
+        }
+    }
+}

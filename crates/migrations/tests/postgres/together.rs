@@ -1,10 +1,8 @@
-//! Migrating while others work, and while others migrate.
+//! Migrating while others hold locks, and while others migrate.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use migrations::{Endpoint, Error, Event, Options, Target};
+use migrations::{Error, Event, Options, Target};
 
 use crate::support::{Events, built_in, client, database, migrator, migrator_with, options};
 
@@ -80,89 +78,4 @@ async fn whoever_waits_too_long_for_another_is_told_who_it_is() {
     assert!(matches!(&told.all()[..], [Event::WaitingForOther { .. }]), "{:?}", told.all());
     holder.batch_execute("COMMIT").await.unwrap();
     first.await.unwrap().unwrap();
-}
-
-/// What a load saw.
-#[derive(Debug, Default)]
-struct Seen {
-    statements: AtomicU64,
-    failed: AtomicU64,
-    longest_micros: AtomicU64,
-}
-
-/// Reads and writes until it is told to stop.
-async fn load(endpoint: Endpoint, seed: u64, seen: Arc<Seen>, stop: Arc<AtomicBool>) {
-    let client = client(&endpoint).await;
-    let mut number = seed;
-    while !stop.load(Ordering::Relaxed) {
-        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let id = i64::try_from((number >> 33) % 5_000).unwrap() + 1;
-        let start = Instant::now();
-        let done = match number >> 62 {
-            0 => {
-                let sql = "INSERT INTO workspace.workspace_items (title, description, category, status, priority, tags) \
-                           VALUES ('a title', 'a description', 'data', 'new', 'high', '{api,cost}')";
-                client.execute(sql, &[]).await
-            }
-            1 => {
-                client
-                    .execute("UPDATE workspace.workspace_items SET updated_at = now() WHERE id = $1", &[&id])
-                    .await
-            }
-            _ => client.execute("SELECT * FROM workspace.workspace_items WHERE id = $1", &[&id]).await,
-        };
-        let took = u64::try_from(start.elapsed().as_micros()).unwrap();
-        seen.statements.fetch_add(1, Ordering::Relaxed);
-        seen.failed.fetch_add(u64::from(done.is_err()), Ordering::Relaxed);
-        seen.longest_micros.fetch_max(took, Ordering::Relaxed);
-    }
-}
-
-async fn up_under_load(name: &str, items: i64) -> (Arc<Seen>, Vec<u32>) {
-    let endpoint = database(name);
-    let migrator = built_in(&endpoint, Target::Workspace, options()).await;
-    migrator.up(Some(2)).await.unwrap();
-    client(&endpoint)
-        .await
-        .execute(include_str!("../../../../demo/src/seed/items.sql"), &[&items])
-        .await
-        .unwrap();
-    client(&endpoint)
-        .await
-        .batch_execute("SELECT setval('workspace.workspace_items_id_seq', 100000000)")
-        .await
-        .unwrap();
-    let (seen, stop) = (Arc::new(Seen::default()), Arc::new(AtomicBool::new(false)));
-    let clients: Vec<_> = (1..=4)
-        .map(|seed| tokio::spawn(load(endpoint.clone(), seed, Arc::clone(&seen), Arc::clone(&stop))))
-        .collect();
-    let applied = migrator.up(None).await;
-    stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        client.await.unwrap();
-    }
-    assert!(migrator.status().await.unwrap().is_current());
-    (seen, applied.unwrap())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_statement_fails_while_indexes_are_built() {
-    let (seen, applied) = up_under_load("under_load", 5_000).await;
-    assert_eq!(seen.failed.load(Ordering::Relaxed), 0, "{seen:?}");
-    assert!(seen.statements.load(Ordering::Relaxed) > 100 && applied.len() >= 19, "{seen:?} {applied:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "run by cargo xtask trial migrate"]
-async fn migrate_holds_up_no_statement_while_all_indexes_are_built() {
-    let (seen, applied) = up_under_load("under_long_load", 1_000_000).await;
-    let longest = seen.longest_micros.load(Ordering::Relaxed) as f64 / 1e3;
-    println!(
-        "{} migrations under load: {} statements, {} failed, the longest took {longest:.1} ms",
-        applied.len(),
-        seen.statements.load(Ordering::Relaxed),
-        seen.failed.load(Ordering::Relaxed)
-    );
-    assert_eq!(seen.failed.load(Ordering::Relaxed), 0);
-    assert!(longest <= 150.0, "{longest} ms");
 }

@@ -27,17 +27,19 @@ pub struct Asked {
 pub enum Sums {
     /// Each day.
     Days,
+    /// Each day and type, of one asset.
+    Asset,
     /// Each day, asset and type.
     Parts,
 }
 
 /// Asks the signals themselves.
 pub async fn signals(client: &Client, sums: Sums, name: &'static str, rounds: u8) -> Result<Asked> {
-    let window = WINDOW.replace('$', "ts");
+    let window = sums.wanted("ts");
     let parts = sums.parts();
     let sql = format!(
         "SELECT concat_ws(' ', time_bucket(INTERVAL '1 day', ts){parts}, count(*), min(price), max(price), sum(volume))
-         FROM tp_capital_signals WHERE ts {window}
+         FROM tp_capital_signals WHERE {window}
          GROUP BY time_bucket(INTERVAL '1 day', ts){parts}"
     );
     ask(client, name, &sql, rounds).await
@@ -45,27 +47,39 @@ pub async fn signals(client: &Client, sums: Sums, name: &'static str, rounds: u8
 
 /// Asks the continuous aggregate.
 pub async fn aggregate(client: &Client, sums: Sums, name: &'static str, rounds: u8) -> Result<Asked> {
-    let window = WINDOW.replace('$', "day");
+    let window = sums.wanted("day");
     let sql = match sums {
         Sums::Days => format!(
             "SELECT concat_ws(' ', day, sum(signals), min(min_price), max(max_price), sum(volume))
-             FROM tp_capital_signals_daily WHERE day {window}
+             FROM tp_capital_signals_daily WHERE {window}
              GROUP BY day"
         ),
         // Each is a row of the aggregate: there is nothing left to sum up.
-        Sums::Parts => format!(
+        Sums::Asset | Sums::Parts => format!(
             "SELECT concat_ws(' ', day, asset, signal_type, signals, min_price, max_price, volume)
-             FROM tp_capital_signals_daily WHERE day {window}"
+             FROM tp_capital_signals_daily WHERE {window}"
         ),
     };
     ask(client, name, &sql, rounds).await
 }
 
 impl Sums {
+    /// All questions, the answers growing.
+    pub const ALL: [Self; 3] = [Self::Days, Self::Asset, Self::Parts];
+
     fn parts(self) -> &'static str {
         match self {
             Self::Days => "",
-            Self::Parts => ", asset, signal_type",
+            Self::Asset | Self::Parts => ", asset, signal_type",
+        }
+    }
+
+    /// The condition, on this column of time.
+    fn wanted(self, time: &str) -> String {
+        let window = format!("{time} {}", WINDOW.replace('$', time));
+        match self {
+            Self::Asset => format!("asset = 'PETR4' AND {window}"),
+            Self::Days | Self::Parts => window,
         }
     }
 }
