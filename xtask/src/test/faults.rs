@@ -28,7 +28,9 @@ pub fn run_rows(names: &[String], record: bool) -> Result<Summary> {
         tools.push(Tool::FakeTime);
     }
     super::stage("setup", || crate::ensure(&tools))?;
-    super::stage("filters and companion", || artifacts::build(&[Artifact::Filters, Artifact::Companion]))?;
+    // Together with the demo, as all tests build them: another set of packages would be compiled anew.
+    let built = [Artifact::Filters, Artifact::Companion, Artifact::Demo];
+    super::stage("filters, companion and demo API", || artifacts::build(&built))?;
 
     let (mut summary, mut outcomes) = (Summary::default(), Vec::new());
     for row in rows {
