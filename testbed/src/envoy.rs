@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::{Launch, Process, Request, Tool, http, temp_dir, workspace_root};
+use crate::{Launch, Process, Request, Tool, http, ports, temp_dir, wait_until, workspace_root};
 
 /// Where Envoy writes the address of its admin interface.
 const ADDRESS_FILE: &str = "admin-address";
@@ -24,11 +24,19 @@ pub struct EnvoyOptions {
     pub cpus: Option<String>,
     /// Which Envoy; [`Tool::Envoy`] unless set.
     pub tool: Tool,
+    /// Whether a new process may take the place of the old one: see [`Envoy::hot_restart`].
+    pub hot_restart: bool,
 }
 
 impl Default for EnvoyOptions {
     fn default() -> EnvoyOptions {
-        EnvoyOptions { concurrency: 1, log_level: "info".to_owned(), cpus: None, tool: Tool::Envoy }
+        EnvoyOptions {
+            concurrency: 1,
+            log_level: "info".to_owned(),
+            cpus: None,
+            tool: Tool::Envoy,
+            hot_restart: false,
+        }
     }
 }
 
@@ -38,6 +46,7 @@ pub struct Envoy {
     process: Process,
     admin_port: u16,
     options: EnvoyOptions,
+    generation: Generation,
     // Fields drop in order: Envoy stops before its files go.
     dir: TempDir,
 }
@@ -48,14 +57,27 @@ impl Envoy {
     pub fn start(yaml: &str, options: &EnvoyOptions) -> Result<Envoy> {
         let dir = temp_dir("envoy")?;
         fs::write(dir.path().join("envoy.yaml"), yaml).context("cannot write Envoy's configuration")?;
-        let process = launch(dir.path(), options)?;
+        let generation = Generation { base_id: options.hot_restart.then(ports::free), epoch: 0 };
+        let process = launch(dir.path(), options, generation)?;
         let admin_port = read_port(&dir.path().join(ADDRESS_FILE)).context("Envoy wrote no admin address")?;
-        Ok(Envoy { process, admin_port, options: options.clone(), dir })
+        Ok(Envoy { process, admin_port, options: options.clone(), generation, dir })
     }
 
     /// Starts it again after it ended, on the same bootstrap. The admin port stays the same if the bootstrap names it.
     pub fn start_again(&mut self) -> Result<()> {
-        self.process = launch(self.dir.path(), &self.options)?;
+        self.process = launch(self.dir.path(), &self.options, self.generation)?;
+        Ok(())
+    }
+
+    /// Starts a new process that takes over the listeners, and returns once the old one has ended: it drains for 2 s.
+    pub fn hot_restart(&mut self) -> Result<()> {
+        ensure!(self.options.hot_restart, "this Envoy was started without `hot_restart`");
+        let next = Generation { epoch: self.generation.epoch + 1, ..self.generation };
+        let process = launch(self.dir.path(), &self.options, next)?;
+        let mut old = std::mem::replace(&mut self.process, process);
+        self.generation = next;
+        let ended = wait_until(Duration::from_secs(60), || !matches!(old.exit_status(), Ok(None)));
+        ensure!(ended, "the old process did not end within a minute");
         Ok(())
     }
 
@@ -113,16 +135,49 @@ impl Envoy {
     }
 }
 
+/// Which of the processes that follow each other.
+#[derive(Debug, Clone, Copy)]
+struct Generation {
+    /// What they find each other by, if they do.
+    base_id: Option<u16>,
+    epoch: u32,
+}
+
+impl Generation {
+    fn args(self) -> Vec<String> {
+        let Some(base_id) = self.base_id else { return vec!["--disable-hot-restart".to_owned()] };
+        let (base_id, epoch) = (base_id.to_string(), self.epoch.to_string());
+        let args = ["--base-id", &base_id, "--restart-epoch", &epoch];
+        let times = ["--drain-time-s", "2", "--parent-shutdown-time-s", "3"];
+        args.into_iter().chain(times).map(str::to_owned).collect()
+    }
+
+    /// Whether this is the one that serves: before, its predecessor answers at the same address.
+    fn serves(self, port: u16) -> bool {
+        let client = http::Client::with_timeout(Duration::from_secs(1));
+        let epoch = || {
+            let answer = client.send(Request::get(admin_url(port, "/server_info"))).ok()?;
+            let info: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
+            info["command_line_options"]["restart_epoch"].as_u64()
+        };
+        self.epoch == 0 || epoch() == Some(self.epoch.into())
+    }
+}
+
 /// Starts Envoy in a folder with its bootstrap.
-fn launch(dir: &Path, options: &EnvoyOptions) -> Result<Process> {
+fn launch(dir: &Path, options: &EnvoyOptions, generation: Generation) -> Result<Process> {
     let address_file = dir.join(ADDRESS_FILE);
     Launch::new("envoy", options.tool.path()?, dir)
-        .args(["-c", "envoy.yaml", "--admin-address-path", ADDRESS_FILE, "--disable-hot-restart"])
+        .args(["-c", "envoy.yaml", "--admin-address-path", ADDRESS_FILE])
+        .args(generation.args())
         .args(["--concurrency", &options.concurrency.to_string(), "-l", &options.log_level])
         .cpus(options.cpus.clone())
         // A second on an idle machine; V8 compiles the filters, and others may be compiling too.
         .timeout(Duration::from_secs(120))
-        .start(|| read_port(&address_file).is_some_and(|port| http::is_ok(&admin_url(port, "/ready"))))
+        .start(|| {
+            let is_ready = |port| http::is_ok(&admin_url(port, "/ready")) && generation.serves(port);
+            read_port(&address_file).is_some_and(is_ready)
+        })
 }
 
 fn admin_url(port: u16, path: &str) -> String {

@@ -158,6 +158,11 @@ impl Origin {
         lock(&self.shared.questions).clone()
     }
 
+    /// Forgets the requests so far, for origins that are asked for hours.
+    pub fn forget(&self) {
+        lock(&self.shared.questions).clear();
+    }
+
     /// How many requests came for this path, whatever the method and query.
     pub fn count(&self, path: &str) -> usize {
         lock(&self.shared.questions).iter().filter(|question| question.path() == path).count()
@@ -243,7 +248,7 @@ pub(crate) fn read_question(reader: &mut BufReader<TcpStream>) -> io::Result<Opt
     Ok(Some(question))
 }
 
-fn read_chunks(reader: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+pub(crate) fn read_chunks(reader: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let mut line = String::new();

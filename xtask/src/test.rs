@@ -1,12 +1,13 @@
 //! `cargo xtask test`: every test there is, on the real parts, and one line that sums them up.
 
+mod faults;
 mod summary;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use testbed::artifacts::{self, Artifact};
 use testbed::{Tool, containers, workspace_root};
 
@@ -31,13 +32,27 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// Which tests to run.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Only tests whose names contain this; `compose` starts the compose demo for real, which takes a container engine
+    /// Only tests whose names contain this; `compose` starts the compose demo for real, which takes a container engine; `faults`
+    /// breaks one part after the other under load, and prints what clients saw
     filter: Option<String>,
+    /// Which faults, such as `redis-killed`; all unless named
+    #[arg(requires = "filter")]
+    rows: Vec<String>,
+    /// Write the table of all faults into docs/RELIABILITY.md
+    #[arg(long, requires = "filter")]
+    record: bool,
 }
 
 /// Runs them all and prints `N passed, N failed` as the last line. What keeps the tests from running is one failure.
 pub fn run(options: &Options) -> ExitCode {
-    let run = if options.filter.as_deref() == Some("compose") { run_compose() } else { run_all(options) };
+    let run = match options.filter.as_deref() {
+        Some("faults") => faults::run_rows(&options.rows, options.record),
+        _ if options.record || !options.rows.is_empty() => {
+            Err(anyhow!("only `cargo xtask test faults` takes rows and --record"))
+        }
+        Some("compose") => run_compose(),
+        _ => run_all(options),
+    };
     let total = run.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         Summary { passed: 0, failed: 1 }
@@ -81,7 +96,7 @@ fn run_all(options: &Options) -> Result<Summary> {
     tools.extend([Tool::Node, Tool::Timescale, Tool::KubernetesModels, Tool::WasmBindgenTestRunner]);
     tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient]);
     tools.extend([Tool::DockerRegistry, Tool::Skopeo, Tool::Envoy136]);
-    tools.push(Tool::DockerCompose);
+    tools.extend([Tool::DockerCompose, Tool::FakeTime]);
     tools.extend(crate::book::TOOLS);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {

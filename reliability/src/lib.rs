@@ -1,0 +1,21 @@
+//! What clients see while parts fail: faults under load, and a long run.
+//!
+//! A [`Row`] is one fault. [`run`] puts a constant load on two Envoys that share a companion and a Redis, brings the fault about,
+//! heals it, and judges every answer by what the service would have given: that is an [`Outcome`], a line of
+//! `docs/RELIABILITY.md`.
+
+mod catalogue;
+mod judge;
+mod load;
+mod outcome;
+mod row;
+mod rows;
+mod run;
+mod stand;
+mod trap;
+
+pub use outcome::{Outcome, table};
+pub use row::{Row, Service};
+pub use rows::ROWS;
+pub use run::{Effort, run};
+pub use stand::{Kind, Stand};

@@ -1,0 +1,220 @@
+//! Two Envoys that share a companion and its Redis, and proxies between them that can be told to misbehave.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use testbed::{
+    Companion, CompanionOptions, EnvoyOptions, FrontProxy, Origin, Redis, RedisCluster, RedisOptions,
+    RedisSentinels, Relay, ports,
+};
+
+use crate::catalogue::Catalogue;
+use crate::load::Targets;
+use crate::rows::{Clock, SmallDisk};
+
+/// What the shipped configuration says of the companion's protocol.
+const HTTP_2: &str = "http2_protocol_options:
+              # Notices a companion whose machine has gone without a word.
+              connection_keepalive: { interval: 5s, timeout: 2s }";
+/// The line before which routes are put.
+const FIRST_ROUTE: &str = "                        - name: items-write\n";
+/// A route past the cache, to see what the service and Envoy take by themselves.
+const PLAIN: &str = "                        - { name: plain, match: { prefix: /plain }, route: { cluster: workspace }, \
+                     metadata: { filter_metadata: { slipstream.response-cache: { enabled: false } } } }\n";
+
+/// What kind of stand a fault needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One Redis.
+    Usual,
+    /// The companion speaks HTTP/2 with the first Envoy, and HTTP/1.1 with the second.
+    BothProtocols,
+    /// A master and a replica with sentinels.
+    Sentinels,
+    /// Three masters with replicas.
+    Cluster,
+    /// A Redis that keeps an append-only file on a small file system. Needs root.
+    SmallDisk,
+    /// The companion's clock can be moved.
+    Clock,
+    /// The first Envoy can be restarted without a gap.
+    HotRestart,
+    /// The filter response-cache of the first Envoy dies by each five-hundredth request.
+    Mortal,
+}
+
+/// Where the log of invalidations is.
+pub(crate) enum Store {
+    One(Redis),
+    Sentinels(RedisSentinels),
+    Cluster(RedisCluster),
+}
+
+/// All of it, running. Fields drop in order: what asks stops before what answers.
+pub struct Stand {
+    pub(crate) envoys: [FrontProxy; 2],
+    pub(crate) companion: Companion,
+    companion_options: CompanionOptions,
+    /// Between each Envoy and the companion.
+    pub(crate) to_companion: [Relay; 2],
+    /// Between the companion and its one Redis.
+    pub(crate) to_redis: Relay,
+    pub(crate) store: Store,
+    pub(crate) extras: Extras,
+    _origin: Arc<Origin>,
+    pub(crate) catalogue: Arc<Catalogue>,
+}
+
+/// What only some kinds have.
+#[derive(Default)]
+pub(crate) struct Extras {
+    pub(crate) small_disk: Option<SmallDisk>,
+    pub(crate) clock: Option<Clock>,
+    /// The trapped filter.
+    _mortal: Option<tempfile::TempDir>,
+}
+
+impl fmt::Debug for Stand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stand").finish_non_exhaustive()
+    }
+}
+
+impl Stand {
+    /// Starts everything.
+    pub fn start(kind: Kind) -> Result<Stand> {
+        let catalogue = Arc::new(Catalogue::default());
+        let for_origin = Arc::clone(&catalogue);
+        let origin = Origin::start(move |question| for_origin.answer(question)).context("the service")?;
+        let mut extras = Extras::default();
+        if kind == Kind::Clock {
+            extras.clock = Some(Clock::new()?);
+        }
+        let store = store(kind, &mut extras).context("Redis")?;
+        let to_redis = Relay::start(match &store {
+            Store::One(redis) => redis.port(),
+            // Those are found by what sentinels and nodes say, so nothing goes this way.
+            Store::Sentinels(_) | Store::Cluster(_) => 1,
+        })?;
+        let port = ports::free();
+        let mut companion_env = redis_settings(&store, &to_redis);
+        companion_env.extend(extras.clock.iter().flat_map(Clock::env));
+        let companion_options =
+            CompanionOptions { env: companion_env, port: Some(port), ..CompanionOptions::default() };
+        let companion = Companion::start(&companion_options).context("the companion")?;
+        let to_companion = [Relay::start(port)?, Relay::start(port)?];
+
+        let mortal = match kind {
+            Kind::Mortal => Some(mortal_filter()?),
+            _ => None,
+        };
+        let envoy = |number: usize| {
+            let mut edits = vec![(FIRST_ROUTE, format!("{PLAIN}{FIRST_ROUTE}"))];
+            if kind == Kind::BothProtocols && number == 1 {
+                edits.push((HTTP_2, "http_protocol_options: {}".to_owned()));
+            }
+            let shipped = testbed::artifacts::filter("response-cache")?.display().to_string();
+            if let Some(dir) = &mortal
+                && number == 0
+            {
+                edits.push((&shipped, file(dir.path())));
+            }
+            let edits: Vec<(&str, &str)> = edits.iter().map(|(old, new)| (*old, new.as_str())).collect();
+            let options = EnvoyOptions {
+                hot_restart: kind == Kind::HotRestart && number == 0,
+                ..EnvoyOptions::default()
+            };
+            FrontProxy::start_edited(origin.port(), to_companion[number].port(), &options, &edits)
+        };
+        let envoys = [envoy(0).context("the first Envoy")?, envoy(1).context("the second Envoy")?];
+        extras._mortal = mortal;
+        let origin = Arc::new(origin);
+        let stand = Stand {
+            envoys,
+            companion,
+            companion_options,
+            to_companion,
+            to_redis,
+            store,
+            extras,
+            _origin: origin,
+            catalogue,
+        };
+        Ok(stand)
+    }
+
+    pub(crate) fn targets(&self, path: &'static str) -> Targets {
+        Targets {
+            envoys: [self.envoys[0].port(), self.envoys[1].port()],
+            companion: self.companion.port(),
+            path,
+        }
+    }
+
+    /// The one Redis.
+    pub(crate) fn redis(&mut self) -> Result<&mut Redis> {
+        match &mut self.store {
+            Store::One(redis) => Ok(redis),
+            Store::Sentinels(_) | Store::Cluster(_) => bail!("there is more than one Redis"),
+        }
+    }
+
+    /// Starts a companion where the last one was, which must have ended.
+    pub(crate) fn start_companion(&mut self) -> Result<()> {
+        self.companion = Companion::start(&self.companion_options)?;
+        Ok(())
+    }
+
+    /// What the Envoys' logs say of filters that died.
+    pub fn deaths(&self) -> usize {
+        let log = |envoy: &FrontProxy| envoy.envoy.log();
+        let died = |line: &&str| line.contains("Function: proxy_on") && line.contains("failed");
+        self.envoys.iter().map(|envoy| log(envoy).lines().filter(died).count()).sum()
+    }
+}
+
+fn store(kind: Kind, extras: &mut Extras) -> Result<Store> {
+    let one = |args: &[&str], append_only| {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Redis::start(RedisOptions { args, append_only, ..RedisOptions::default() }).map(Store::One)
+    };
+    match kind {
+        Kind::Sentinels => RedisSentinels::start().map(Store::Sentinels),
+        Kind::Cluster => RedisCluster::start().map(Store::Cluster),
+        Kind::SmallDisk => {
+            let disk = SmallDisk::mount()?;
+            let folder = disk.path().display().to_string();
+            extras.small_disk = Some(disk);
+            one(&["--dir", &folder], true)
+        }
+        _ => one(&[], false),
+    }
+}
+
+fn redis_settings(store: &Store, relay: &Relay) -> Vec<(String, String)> {
+    let settings = match store {
+        Store::One(_) => {
+            vec![("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", relay.port().to_string())]
+        }
+        Store::Sentinels(sentinels) => {
+            vec![("SLIPSTREAM_REDIS__SENTINELS", sentinels.addresses().join(","))]
+        }
+        Store::Cluster(cluster) => {
+            vec![("SLIPSTREAM_REDIS__CLUSTER_NODES", cluster.addresses().join(","))]
+        }
+    };
+    settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn mortal_filter() -> Result<tempfile::TempDir> {
+    let dir = testbed::temp_dir("mortal")?;
+    let wasm = std::fs::read(testbed::artifacts::filter("response-cache")?)?;
+    std::fs::write(file(dir.path()), crate::trap::after_requests(&wasm, 500)?)?;
+    Ok(dir)
+}
+
+fn file(dir: &Path) -> String {
+    dir.join("response-cache.wasm").display().to_string()
+}

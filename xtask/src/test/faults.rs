@@ -1,0 +1,105 @@
+//! `cargo xtask test faults`: each fault under load, in its long form.
+
+use anyhow::{Context, Result, bail};
+use reliability::{Effort, Kind, Outcome, ROWS, Row, Stand, run, table};
+use testbed::Tool;
+use testbed::artifacts::{self, Artifact};
+
+use super::summary::Summary;
+use crate::bench::{page, record};
+
+/// A lookup's time-out as shipped.
+const LOOKUP_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(100);
+/// Beyond this load average times say more of the machine than of Slipstream.
+const QUIET: f64 = 0.5;
+const PAGE: &str = "docs/RELIABILITY.md";
+const COMMAND: &str = "cargo xtask test faults";
+
+/// Tries these faults, or all, and prints their table. Each is a test.
+pub fn run_rows(names: &[String], record: bool) -> Result<Summary> {
+    let rows = chosen(names)?;
+    if record && rows.len() < ROWS.len() {
+        bail!("--record wants all rows: {PAGE} would keep only those that are named");
+    }
+    // Before the build, which makes the machine busy itself.
+    let load_average = record::load_average()?;
+    let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli];
+    if rows.iter().any(|row| row.kind == Kind::Clock) {
+        tools.push(Tool::FakeTime);
+    }
+    super::stage("setup", || crate::ensure(&tools))?;
+    // Together with the demo, as all tests build them: another set of packages would be compiled anew.
+    let built = [Artifact::Filters, Artifact::Companion, Artifact::Demo];
+    super::stage("filters, companion and demo API", || artifacts::build(&built))?;
+
+    let (mut summary, mut outcomes) = (Summary::default(), Vec::new());
+    for row in rows {
+        if let Some(obstacle) = row.obstacle() {
+            println!("{}: left out: {obstacle}", row.name);
+            continue;
+        }
+        let complaints = match try_row(row) {
+            Ok(outcome) => {
+                print!("{}", outcome.line());
+                let mut complaints = outcome.complaints();
+                if load_average <= QUIET && outcome.is_slow(LOOKUP_TIMEOUT) {
+                    complaints.push(
+                        "reads took longer than twice as long as without a cache, and a lookup's time-out"
+                            .to_owned(),
+                    );
+                }
+                outcomes.push(outcome);
+                complaints
+            }
+            Err(error) => vec![format!("{error:#}")],
+        };
+        for complaint in &complaints {
+            println!("{}: {complaint}", row.name);
+        }
+        if complaints.is_empty() {
+            summary.passed += 1;
+        } else {
+            summary.failed += 1;
+        }
+    }
+    let table = table(&outcomes);
+    println!("\n{table}");
+    if record {
+        let after = record::load_average()?;
+        let from = record::circumstances(&format!("{COMMAND} --record"), load_average)?;
+        let text = format!("{from}- load average at the end {after:.2}\n\n{table}");
+        page::write_into(PAGE, COMMAND, &text)?;
+    }
+    Ok(summary)
+}
+
+fn try_row(row: &Row) -> Result<Outcome> {
+    eprintln!("faults: {}: {}", row.name, row.fault);
+    let mut stand = Stand::start(row.kind)?;
+    run(&mut stand, row, &Effort::LONG)
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Row>> {
+    if names.is_empty() {
+        return Ok(ROWS.iter().collect());
+    }
+    let find = |name: &String| {
+        let known = || ROWS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
+        ROWS.iter()
+            .find(|row| row.name == name)
+            .with_context(|| format!("no row {name:?}; there are {}", known()))
+    };
+    names.iter().map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_found_by_name_and_a_wrong_name_shows_all() {
+        assert_eq!(chosen(&["redis-full".to_owned()]).unwrap()[0].name, "redis-full");
+        let error = chosen(&["redis-fool".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("no row \"redis-fool\"; there are redis-killed, "), "{error}");
+    }
+}
