@@ -126,6 +126,37 @@ fn a_route_without_a_mode_has_the_filters() {
 }
 
 #[test]
+fn what_the_configuration_says_is_not_asked_for() {
+    let told = r#"{"service": "shop", "mode": "observe", "by_route": false, "coding": "gzip"}"#;
+    let filter = start_with(told, serde_json::json!({ "enabled": false }));
+    // Neither the route, whose settings do not count then, nor the coding: the host has another one.
+    with(|host| host.failing.insert("get_header_map_value"));
+    pass(&filter, &PIECES, End::LastPiece, (1_000, "br"));
+    let compressed = "service=.=shop;.;route=.=all;.;coding=.=gzip;.;mode=.=observe;.;slipstream_compression_responses_total";
+    assert_eq!(double::metric(compressed), Some(1));
+    with(|host| host.failing.clear());
+    // Where nothing has become shorter, the compressor has done nothing, and it takes the header to tell why.
+    for (coding, expected) in [("br", "encoded"), ("", "not_compressed")] {
+        pass(&filter, &PIECES, End::LastPiece, (5_000, coding));
+        let outcome =
+            format!("service=.=shop;.;route=.=all;.;outcome=.={expected};.;slipstream_compression_total");
+        assert_eq!(double::metric(&outcome), Some(1), "{expected}");
+    }
+    assert_eq!(double::metric(compressed), Some(1));
+}
+
+#[test]
+fn settings_of_a_route_are_read_again() {
+    let filter = start(serde_json::json!({ "mode": "observe" }));
+    for (settings, expected) in [("observe", 1), ("stream", 1), ("observe", 2)] {
+        double::set_route("slipstream.compression", &serde_json::json!({ "mode": settings }));
+        // Each ends with a tick.
+        pass(&filter, &PIECES, End::LastPiece, (1_000, "gzip"));
+        assert_eq!(outcome("compressed"), Some(expected), "{settings}");
+    }
+}
+
+#[test]
 fn a_host_that_refuses_is_counted() {
     let unrouted = "service=.=shop;.;route=.=none;.;outcome=.=host_error;.;slipstream_compression_total";
     for refused in ["get_property", "get_header_map_value"] {

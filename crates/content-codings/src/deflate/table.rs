@@ -37,4 +37,9 @@ impl<T: Copy + Default, const SIZE: usize> Table<T, SIZE> {
         let count = count.min(SIZE);
         self.0.get_mut(..count).unwrap_or_default()
     }
+
+    /// So many of them from this one on; none if there are not so many.
+    pub fn range_mut(&mut self, start: usize, count: usize) -> &mut [T] {
+        self.0.get_mut(start..start + count).unwrap_or_default()
+    }
 }
