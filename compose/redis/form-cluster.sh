@@ -1,12 +1,24 @@
 #!/bin/sh
-# form-cluster NODE…: makes a cluster of these nodes, once; the first of them runs it beside its server.
-set -eu
+# form-cluster NODE…: makes a cluster of these nodes; the first of them runs it beside its server. Each step may be done again, so it
+# does not matter which node comes when, or whether one of them was away.
+set -u
 export REDISCLI_AUTH="$REDIS_PASSWORD"
-addresses=
-for node in "$@"; do
-    until [ "$(redis-cli -h "$node" ping 2>/dev/null)" = PONG ]; do sleep 0.5; done
-    addresses="$addresses $(getent hosts "$node" | cut -d ' ' -f 1):6379"
+# Whether every node knows of all slots.
+is_formed() {
+    for node in "$@"; do
+        redis-cli -h "$node" cluster info 2>/dev/null | grep -q 'cluster_slots_assigned:16384' || return 1
+    done
+}
+until is_formed "$@"; do
+    from=0 left=$#
+    for node in "$@"; do
+        to=$((from + (16384 - from) / left - 1))
+        # A node that has its slots, or is known, says so, and nothing changes.
+        redis-cli -h "$node" cluster addslotsrange "$from" "$to" >/dev/null 2>&1
+        address=$(getent hosts "$node" | cut -d ' ' -f 1)
+        [ -z "$address" ] || redis-cli cluster meet "$address" 6379 >/dev/null 2>&1
+        from=$((to + 1)) left=$((left - 1))
+    done
+    sleep 1
 done
-redis-cli cluster info | grep -q 'cluster_slots_assigned:16384' && exit 0
-# shellcheck disable=SC2086 # each address is a word
-redis-cli --cluster create $addresses --cluster-replicas 0 --cluster-yes
+echo "form-cluster: all slots are with $*"

@@ -1,7 +1,5 @@
 #!/bin/sh
-# start-node NAME NODE…: becomes a node of the cluster under this name. The node that is named first makes the cluster.
+# start-node NODE…: becomes the first of these nodes, and makes a cluster of them all.
 set -eu
-name=$1
-shift
-if [ "$name" = "$1" ]; then sh /etc/redis/form-cluster.sh "$@" & fi
-exec sh /etc/redis/start.sh /etc/redis/cluster.conf "cluster-announce-hostname $name"
+sh /etc/redis/form-cluster.sh "$@" &
+exec sh /etc/redis/start.sh /etc/redis/cluster.conf "cluster-announce-hostname $1"
