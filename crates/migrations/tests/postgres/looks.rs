@@ -78,6 +78,15 @@ pub struct Account {
     pub starved: Duration,
 }
 
+impl Account {
+    /// In which share of the looks it did something whose name begins so.
+    pub fn share(&self, beginning: &str) -> f64 {
+        let all: u32 = self.doing.values().sum();
+        let own = self.doing.iter().filter(|(what, _)| what.starts_with(beginning)).map(|(_, times)| times);
+        f64::from(own.sum::<u32>()) / f64::from(all.max(1))
+    }
+}
+
 impl Looked {
     pub fn account(&self, asked: &Asked) -> Account {
         let end = asked.began + asked.took;

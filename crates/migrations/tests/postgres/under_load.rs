@@ -85,12 +85,17 @@ async fn migrate_holds_up_no_statement_while_all_indexes_are_built() {
     assert_eq!([before.failed, during.failed, after.failed], [0; 3]);
     for asked in &during.slowest {
         let account = looked.account(asked);
-        let own = (asked.took - account.starved).as_secs_f64() * 1e3;
-        assert!(own <= BOUND, "{own:.1} ms that were no wait for a processor: {asked:?} {account:?}");
+        let for_locks = asked.took.as_secs_f64() * 1e3 * account.share("Lock ");
+        assert!(for_locks <= BOUND, "{for_locks:.1} ms for a lock: {asked:?} {account:?}");
     }
     // What takes as long without migrations is the machine's.
-    let longest = during.longest();
-    assert!(longest <= BOUND || before.longest() > BOUND, "{longest:.1} ms");
+    let (longest, control) = (during.longest(), before.longest().max(after.longest()));
+    assert!(longest <= BOUND || control > BOUND, "{longest:.1} ms, {control:.1} ms without migrations");
+    if longest > BOUND {
+        println!(
+            "above {BOUND} ms, as without migrations ({control:.1} ms): this machine is too busy to tell"
+        );
+    }
 }
 
 /// Prints what the load saw, and where the time of its five slowest statements went.
