@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `load`, `fuzz`, `package`.
+//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `load`, `soak`, `fuzz`, `package`.
 
 mod bench;
 mod demo;
@@ -8,6 +8,7 @@ mod fuzz;
 mod generate;
 mod load;
 mod package;
+mod soak;
 mod test;
 mod trial;
 
@@ -47,6 +48,8 @@ enum Command {
     Bench(bench::Options),
     /// Run the load tests of k6/ and set the figures beside the reference system's
     Load(load::Options),
+    /// Keep a constant load for minutes or hours, and compare what is taken then with what was before
+    Soak(soak::Options),
     /// Look for inputs that a parser or a filter does not hold on, ten minutes a target
     Fuzz(fuzz::Options),
 }
@@ -83,6 +86,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Package(options) => return package::run(&options),
         Command::Bench(options) => return bench::run(&options),
         Command::Load(options) => return load::run(&options),
+        Command::Soak(options) => return soak::run(&options),
         Command::Fuzz(options) => return fuzz::run(&options),
     }
     Ok(ExitCode::SUCCESS)
