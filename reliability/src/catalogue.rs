@@ -1,9 +1,11 @@
-//! The service behind the Envoys: pages whose every byte follows from their target and the number of writes so far.
+//! A service whose every byte is known: pages follow from their target and the number of writes so far.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use testbed::{Answer, Question};
+
+use crate::truth::Truth;
 
 /// How long the service takes for an answer.
 const TAKES: Duration = Duration::from_millis(10);
@@ -17,8 +19,7 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// One more write, and how many there were with it.
-    pub(crate) fn write(&self) -> u64 {
+    fn write(&self) -> u64 {
         self.version.fetch_add(1, Ordering::SeqCst) + 1
     }
 
@@ -31,9 +32,14 @@ impl Catalogue {
         }
         Answer::json(page(&question.target, self.version.load(Ordering::SeqCst))).delay(TAKES)
     }
+}
 
-    /// The version that this page is of, if it is what the service gives for the target at some time until now.
-    pub(crate) fn version_of(&self, target: &str, text: &str) -> Result<u64, String> {
+impl Truth for Catalogue {
+    fn query(&self, page: u64) -> String {
+        format!("page={page}")
+    }
+
+    fn version_of(&self, target: &str, text: &str) -> Result<u64, String> {
         let value = text.split("\"version\": ").nth(1).and_then(|rest| rest.split(',').next());
         let version = value.and_then(|value| value.parse().ok());
         let is_right =
@@ -43,11 +49,14 @@ impl Catalogue {
             format!("{target} was answered with {} bytes: {begin}", text.len())
         })
     }
-}
 
-/// The version that a write's answer names.
-pub(crate) fn written(text: &str) -> Option<u64> {
-    text.strip_prefix("{\"version\": ")?.strip_suffix('}')?.parse().ok()
+    fn written(&self, text: &str) -> Option<u64> {
+        text.strip_prefix("{\"version\": ")?.strip_suffix('}')?.parse().ok()
+    }
+
+    fn write_past_envoy(&self) -> Option<u64> {
+        Some(self.write())
+    }
 }
 
 fn page(target: &str, version: u64) -> String {
@@ -79,6 +88,6 @@ mod tests {
         for wrong in [page("/b", 1), page("/a", 2), right.replace('f', "e"), longer, String::new()] {
             assert!(catalogue.version_of("/a", &wrong).is_err(), "{wrong}");
         }
-        assert_eq!(written("{\"version\": 12}"), Some(12));
+        assert_eq!(catalogue.written("{\"version\": 12}"), Some(12));
     }
 }

@@ -5,17 +5,21 @@
 //! `docs/RELIABILITY.md`.
 
 mod catalogue;
+mod items;
 mod judge;
 mod load;
 mod outcome;
 mod row;
 mod rows;
 mod run;
+mod soak;
 mod stand;
 mod trap;
+mod truth;
 
 pub use outcome::{Outcome, table};
 pub use row::{Row, Service};
 pub use rows::ROWS;
 pub use run::{Effort, run};
+pub use soak::{Level, Report, soak};
 pub use stand::{Kind, Stand};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use testbed::{Arrival, Caller, OpenLoop};
 
-use crate::catalogue::{Catalogue, written};
+use crate::truth::Truth;
 
 /// The longest that a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -92,11 +92,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn start(targets: &Targets, catalogue: &Arc<Catalogue>, pace: Pace) -> Load {
+    pub(crate) fn start(targets: &Targets, truth: &Arc<dyn Truth>, pace: Pace) -> Load {
         let samples = Arc::new(Mutex::new(Vec::new()));
         let running = OpenLoop::start(pace.rate, pace.clients, || {
             let samples = Arc::clone(&samples);
-            let mut client = Client::new(targets.clone(), Arc::clone(catalogue), pace.write_every);
+            let mut client = Client::new(targets.clone(), Arc::clone(truth), pace.write_every);
             move |arrival: Arrival| {
                 let sample = client.ask(arrival);
                 lock(&samples).push(sample);
@@ -108,6 +108,16 @@ impl Load {
     /// All so far, in the order of their ends.
     pub(crate) fn samples(&self) -> Vec<Sample> {
         lock(&self.samples).clone()
+    }
+
+    /// How many there are so far.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.samples).len()
+    }
+
+    /// All since the last call.
+    pub(crate) fn take(&self) -> Vec<Sample> {
+        std::mem::take(&mut lock(&self.samples))
     }
 
     /// Ends it, and returns all, with what was under way.
@@ -131,15 +141,15 @@ struct Client {
     envoys: [Caller; 2],
     companion: Caller,
     targets: Targets,
-    catalogue: Arc<Catalogue>,
+    truth: Arc<dyn Truth>,
     write_every: u64,
 }
 
 impl Client {
-    fn new(targets: Targets, catalogue: Arc<Catalogue>, write_every: u64) -> Client {
+    fn new(targets: Targets, truth: Arc<dyn Truth>, write_every: u64) -> Client {
         let envoys = targets.envoys.map(|port| Caller::new(port, PATIENCE));
         let companion = Caller::new(targets.companion, PATIENCE);
-        Client { envoys, companion, targets, catalogue, write_every }
+        Client { envoys, companion, targets, truth, write_every }
     }
 
     fn ask(&mut self, Arrival { number, due }: Arrival) -> Sample {
@@ -155,13 +165,13 @@ impl Client {
         let seen = match what {
             What::Read => self.read(envoy, turn / 2 % PAGES),
             What::Write => self.write(envoy),
-            What::Purge => self.purge(),
+            What::Purge => Ok(self.purge()),
         };
         Sample { what, envoy, due, sent, done: Instant::now(), seen: seen.unwrap_or_else(Seen::Failed) }
     }
 
     fn read(&mut self, envoy: usize, page: u64) -> Result<Seen, String> {
-        let target = format!("{}?page={page}", self.targets.path);
+        let target = format!("{}?{}", self.targets.path, self.truth.query(page));
         let coding = if page.is_multiple_of(2) { "gzip" } else { "identity" };
         let headers = [("host", HOST), ("accept-encoding", coding)];
         let response = self.envoys[envoy].get(&target, &headers).map_err(|error| format!("{error:#}"))?;
@@ -171,23 +181,23 @@ impl Client {
             return Err(format!("{target}: {} {}", response.status, text.unwrap_or_default()));
         }
         let version = text.map_err(|error| error.to_string());
-        let version = version.and_then(|text| self.catalogue.version_of(&target, &text));
+        let version = version.and_then(|text| self.truth.version_of(&target, &text));
         Ok(version.map_or_else(Seen::Wrong, |version| Seen::Page { version, is_hit }))
     }
 
     fn write(&mut self, envoy: usize) -> Result<Seen, String> {
-        let response = self.envoys[envoy].post(self.targets.path, &[("host", HOST)], "{}");
+        let response = self.envoys[envoy].post(self.targets.path, &[("host", HOST)], self.truth.post());
         let response = response.map_err(|error| format!("POST: {error:#}"))?;
-        match (response.status, written(&response.text())) {
+        match (response.status, self.truth.written(&response.text())) {
             (201, Some(version)) => Ok(Seen::Acknowledged { version }),
             _ => Err(format!("POST: {} {}", response.status, response.text())),
         }
     }
 
-    fn purge(&mut self) -> Result<Seen, String> {
-        let version = self.catalogue.write();
+    fn purge(&mut self) -> Seen {
+        let Some(version) = self.truth.write_past_envoy() else { return Seen::Refused };
         let answer = self.companion.post("/v1/invalidations", &[("host", HOST)], r#"{"tags": ["items"]}"#);
         let is_acknowledged = answer.is_ok_and(|answer| answer.status == 200);
-        Ok(if is_acknowledged { Seen::Acknowledged { version } } else { Seen::Refused })
+        if is_acknowledged { Seen::Acknowledged { version } } else { Seen::Refused }
     }
 }

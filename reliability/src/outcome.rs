@@ -54,7 +54,7 @@ impl Outcome {
         if self.recovered.is_none() {
             complaints.push("there were no hits after it".to_owned());
         }
-        if self.deaths > 0 && self.row.service == Service::Lives {
+        if self.deaths > 0 && self.row.service != Service::LosesWhatIsUnderWay {
             complaints.push(format!("{} filters died", self.deaths));
         }
         if !complaints.is_empty() {

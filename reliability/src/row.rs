@@ -9,6 +9,8 @@ use crate::{Kind, Stand};
 pub enum Service {
     /// It does, so no request may fail.
     Lives,
+    /// It does not, or not for what is not cached.
+    Dies,
     /// Requests that are under way in what dies may fail, and do not count as missing the goal.
     LosesWhatIsUnderWay,
 }
@@ -50,6 +52,10 @@ impl Row {
 
     pub(crate) const fn loses_what_is_under_way(self) -> Row {
         Row { service: Service::LosesWhatIsUnderWay, ..self }
+    }
+
+    pub(crate) const fn takes_the_service_along(self) -> Row {
+        Row { service: Service::Dies, ..self }
     }
 
     /// Why it cannot be tried here, if it cannot.

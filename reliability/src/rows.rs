@@ -2,6 +2,7 @@
 
 mod clock;
 mod companion;
+mod database;
 mod envoy;
 mod network;
 mod redis;
@@ -13,7 +14,7 @@ pub(crate) use small_disk::SmallDisk;
 use crate::{Kind, Row, Stand};
 
 /// All faults, in the order of the table.
-pub const ROWS: [Row; 23] = [
+pub const ROWS: [Row; 25] = [
     Row::new("redis-killed", "Redis killed, then started again, empty", redis::kill, redis::start),
     Row::new("redis-frozen", "Redis frozen (SIGSTOP)", redis::freeze, redis::thaw),
     Row::new("redis-slow", "each answer of Redis 150 ms late", redis::slow, redis::quick),
@@ -65,6 +66,22 @@ pub const ROWS: [Row; 23] = [
     Row::new("envoy-hot-restart", "one Envoy hot-restarted", envoy::hot_restart, nothing)
         .on(Kind::HotRestart)
         .moment(),
+    Row::new(
+        "postgres-restarted",
+        "PostgreSQL, behind API, query cache and change capture, stopped, then started again",
+        database::stop_postgres,
+        database::start_postgres,
+    )
+    .on(Kind::Database)
+    .takes_the_service_along(),
+    Row::new(
+        "pgbouncer-restarted",
+        "PgBouncer, between API and PostgreSQL, stopped, then started again",
+        database::stop_pgbouncer,
+        database::start_pgbouncer,
+    )
+    .on(Kind::Database)
+    .takes_the_service_along(),
     Row::new("filter-dies", "response-cache of one Envoy traps in each 500th request (FAIL_RELOAD)", nothing, nothing)
         .on(Kind::Mortal)
         .loses_what_is_under_way(),

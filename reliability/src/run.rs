@@ -34,10 +34,10 @@ impl Effort {
         rate: 200,
         clients: 64,
         write_every: 400,
-        plain: Duration::from_secs(4),
-        before: Duration::from_secs(5),
-        during: Duration::from_secs(8),
-        after: Duration::from_secs(4),
+        plain: Duration::from_secs(3),
+        before: Duration::from_secs(3),
+        during: Duration::from_secs(6),
+        after: Duration::from_secs(3),
     };
     /// Enough to see that nothing fails.
     pub const SHORT: Effort = Effort {
@@ -60,14 +60,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// If a part does not start, or the fault cannot be brought about or healed. What clients saw is no error.
 pub fn run(stand: &mut Stand, row: &Row, effort: &Effort) -> Result<Outcome> {
     let deaths_before = stand.deaths();
-    let plain = (!effort.plain.is_zero()).then(|| {
+    let plain = (!effort.plain.is_zero() && stand.has_plain_pages()).then(|| {
         let pace = Pace { rate: effort.rate, clients: effort.clients, write_every: 0 };
-        let load = Load::start(&stand.targets("/plain"), &stand.catalogue, pace);
+        let load = Load::start(&stand.targets("/plain"), &stand.truth, pace);
         std::thread::sleep(effort.plain);
         load.samples()
     });
     let pace = Pace { rate: effort.rate, clients: effort.clients, write_every: effort.write_every };
-    let load = Load::start(&stand.targets("/api/items"), &stand.catalogue, pace);
+    let load = Load::start(&stand.targets("/api/items"), &stand.truth, pace);
     let start = Instant::now();
     ensure!(wait_until(PATIENCE, || hits(&load, start).is_some()), "no hits within {PATIENCE:?}");
     let well = Instant::now();

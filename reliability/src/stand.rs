@@ -11,8 +11,10 @@ use testbed::{
 };
 
 use crate::catalogue::Catalogue;
+use crate::items::{Database, Items};
 use crate::load::Targets;
 use crate::rows::{Clock, SmallDisk};
+use crate::truth::Truth;
 
 /// What the shipped configuration says of the companion's protocol.
 const HTTP_2: &str = "http2_protocol_options:
@@ -43,11 +45,13 @@ pub enum Kind {
     HotRestart,
     /// The filter response-cache of the first Envoy dies by each five-hundredth request.
     Mortal,
+    /// The service is the demo's API on PostgreSQL behind PgBouncer, with a query cache.
+    Database,
 }
 
 /// Where the log of invalidations is.
 pub(crate) enum Store {
-    One(Redis),
+    One(Box<Redis>),
     Sentinels(RedisSentinels),
     Cluster(RedisCluster),
 }
@@ -63,8 +67,23 @@ pub struct Stand {
     pub(crate) to_redis: Relay,
     pub(crate) store: Store,
     pub(crate) extras: Extras,
-    _origin: Arc<Origin>,
-    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) service: Service,
+    pub(crate) truth: Arc<dyn Truth>,
+}
+
+/// What is behind the Envoys.
+pub(crate) enum Service {
+    Catalogue(Origin),
+    Database(Box<Database>),
+}
+
+impl Service {
+    fn port(&self) -> u16 {
+        match self {
+            Service::Catalogue(origin) => origin.port(),
+            Service::Database(database) => database.demo.port(),
+        }
+    }
 }
 
 /// What only some kinds have.
@@ -85,14 +104,12 @@ impl fmt::Debug for Stand {
 impl Stand {
     /// Starts everything.
     pub fn start(kind: Kind) -> Result<Stand> {
-        let catalogue = Arc::new(Catalogue::default());
-        let for_origin = Arc::clone(&catalogue);
-        let origin = Origin::start(move |question| for_origin.answer(question)).context("the service")?;
         let mut extras = Extras::default();
         if kind == Kind::Clock {
             extras.clock = Some(Clock::new()?);
         }
         let store = store(kind, &mut extras).context("Redis")?;
+        let (service, truth) = service(kind, &store).context("the service")?;
         let to_redis = Relay::start(match &store {
             Store::One(redis) => redis.port(),
             // Those are found by what sentinels and nodes say, so nothing goes this way.
@@ -101,6 +118,9 @@ impl Stand {
         let port = ports::free();
         let mut companion_env = redis_settings(&store, &to_redis);
         companion_env.extend(extras.clock.iter().flat_map(Clock::env));
+        if let Service::Database(database) = &service {
+            companion_env.extend(database.companion_env());
+        }
         let companion_options =
             CompanionOptions { env: companion_env, port: Some(port), ..CompanionOptions::default() };
         let companion = Companion::start(&companion_options).context("the companion")?;
@@ -126,11 +146,10 @@ impl Stand {
                 hot_restart: kind == Kind::HotRestart && number == 0,
                 ..EnvoyOptions::default()
             };
-            FrontProxy::start_edited(origin.port(), to_companion[number].port(), &options, &edits)
+            FrontProxy::start_edited(service.port(), to_companion[number].port(), &options, &edits)
         };
         let envoys = [envoy(0).context("the first Envoy")?, envoy(1).context("the second Envoy")?];
         extras._mortal = mortal;
-        let origin = Arc::new(origin);
         let stand = Stand {
             envoys,
             companion,
@@ -139,8 +158,8 @@ impl Stand {
             to_redis,
             store,
             extras,
-            _origin: origin,
-            catalogue,
+            service,
+            truth,
         };
         Ok(stand)
     }
@@ -161,10 +180,37 @@ impl Stand {
         }
     }
 
+    /// Whether pages are also to be had past the cache.
+    pub(crate) fn has_plain_pages(&self) -> bool {
+        matches!(self.service, Service::Catalogue(_))
+    }
+
+    /// The database.
+    pub(crate) fn database(&mut self) -> Result<&mut Database> {
+        match &mut self.service {
+            Service::Database(database) => Ok(database),
+            Service::Catalogue(_) => bail!("there is no database"),
+        }
+    }
+
     /// Starts a companion where the last one was, which must have ended.
     pub(crate) fn start_companion(&mut self) -> Result<()> {
         self.companion = Companion::start(&self.companion_options)?;
         Ok(())
+    }
+
+    /// The processes of both Envoys, the companion and the one Redis.
+    pub(crate) fn pids(&mut self) -> Result<[u32; 4]> {
+        let redis = self.redis()?.pid().context("Redis does not run")?;
+        let [first, second] = [0, 1].map(|number: usize| self.envoys[number].envoy.pid());
+        Ok([first, second, self.companion.pid(), redis])
+    }
+
+    /// Has the service forget what it was asked.
+    pub(crate) fn forget(&self) {
+        if let Service::Catalogue(origin) = &self.service {
+            origin.forget();
+        }
     }
 
     /// What the Envoys' logs say of filters that died.
@@ -175,10 +221,22 @@ impl Stand {
     }
 }
 
+fn service(kind: Kind, store: &Store) -> Result<(Service, Arc<dyn Truth>)> {
+    if let (Kind::Database, Store::One(redis)) = (kind, store) {
+        return Ok((Service::Database(Box::new(Database::start(redis)?)), Arc::new(Items)));
+    }
+    let catalogue = Arc::new(Catalogue::default());
+    let for_origin = Arc::clone(&catalogue);
+    let origin = Origin::start(move |question| for_origin.answer(question))?;
+    Ok((Service::Catalogue(origin), catalogue))
+}
+
 fn store(kind: Kind, extras: &mut Extras) -> Result<Store> {
     let one = |args: &[&str], append_only| {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Redis::start(RedisOptions { args, append_only, ..RedisOptions::default() }).map(Store::One)
+        Redis::start(RedisOptions { args, append_only, ..RedisOptions::default() })
+            .map(Box::new)
+            .map(Store::One)
     };
     match kind {
         Kind::Sentinels => RedisSentinels::start().map(Store::Sentinels),

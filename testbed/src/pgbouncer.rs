@@ -24,6 +24,7 @@ pub struct PgBouncerOptions {
 #[derive(Debug)]
 pub struct PgBouncer {
     process: Process,
+    launch: Launch,
     port: u16,
     folder: PathBuf,
     // Fields drop in order: the server stops before its files go.
@@ -66,11 +67,17 @@ impl PgBouncer {
             }
             chown(&folder, Some(user.uid), Some(user.gid)).context("cannot hand over the configuration")?;
         }
-        let process = Launch::new("pgbouncer", program, dir.path())
+        let launch = Launch::new("pgbouncer", program, dir.path())
             .arg(folder.join("pgbouncer.ini").display().to_string())
-            .user(user)
-            .start(|| TcpStream::connect(("127.0.0.1", port)).is_ok())?;
-        Ok(PgBouncer { process, port, folder, _dir: dir })
+            .user(user);
+        let process = launch.clone().start(|| is_open(port))?;
+        Ok(PgBouncer { process, launch, port, folder, _dir: dir })
+    }
+
+    /// Starts it again on the same port. It must have ended.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.process = self.launch.clone().start(|| is_open(self.port))?;
+        Ok(())
     }
 
     /// The port on 127.0.0.1.
@@ -97,6 +104,10 @@ impl PgBouncer {
     pub fn log(&self) -> String {
         self.process.log()
     }
+}
+
+fn is_open(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 #[cfg(test)]

@@ -4,18 +4,20 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::account::unprivileged;
-use crate::{Certificates, Launch, Process, Tool, User, ports, temp_dir};
+use crate::{Certificates, Launch, Process, Tool, User, ports, temp_dir, wait_until};
 
 /// A PostgreSQL server with an empty database, trusting every local connection, safe from nothing (`fsync=off`).
 #[derive(Debug)]
 pub struct Postgres {
     process: Process,
+    launch: Launch,
     port: u16,
     settings: Vec<String>,
     programs: PathBuf,
@@ -92,15 +94,22 @@ impl Postgres {
         {
             launch = launch.args(["-c", setting]);
         }
-        let is_ready = programs.join("pg_isready");
-        let ready = || {
-            let mut command = Command::new(&is_ready);
-            command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"]);
-            command.status().is_ok_and(|status| status.success())
-        };
-        let process = launch.start(ready)?;
+        let process = launch.clone().start(is_ready(&programs, port))?;
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        Ok(Postgres { process, port, settings, programs, _dir: dir })
+        Ok(Postgres { process, launch, port, settings, programs, _dir: dir })
+    }
+
+    /// Stops the server as an administrator does: clients are cut off, and what was committed stays.
+    pub fn stop(&mut self) {
+        self.process.signal(Signal::INT);
+        wait_until(Duration::from_secs(30), || !matches!(self.process.exit_status(), Ok(None)));
+        self.process.kill();
+    }
+
+    /// Starts it again on the same port, with what it had. It must have been stopped.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.process = self.launch.clone().start(is_ready(&self.programs, self.port))?;
+        Ok(())
     }
 
     /// The port on 127.0.0.1.
@@ -138,6 +147,16 @@ impl Postgres {
 
     fn database_url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+/// Whether the server at this port takes connections.
+fn is_ready(programs: &Path, port: u16) -> impl FnMut() -> bool + use<> {
+    let program = programs.join("pg_isready");
+    move || {
+        let mut command = Command::new(&program);
+        command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"]);
+        command.status().is_ok_and(|status| status.success())
     }
 }
 
@@ -187,6 +206,16 @@ fn run(command: &mut Command) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_committed_outlives_a_restart() {
+        let mut postgres = Postgres::start_with(&["synchronous_commit=on"]).unwrap();
+        postgres.sql("CREATE TABLE t AS SELECT 7 AS n").unwrap();
+        postgres.stop();
+        assert!(postgres.sql("SELECT n FROM t").is_err());
+        postgres.start_again().unwrap();
+        assert_eq!(postgres.sql("SELECT n FROM t").unwrap(), "7");
+    }
 
     #[test]
     fn answers_sql_and_takes_its_files_along() {

@@ -24,7 +24,7 @@ pub struct User {
 }
 
 /// What to start, and how to stop it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Launch {
     name: String,
     program: PathBuf,

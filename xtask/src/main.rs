@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `load`, `fuzz`, `package`, `book`.
+//! The project's own commands: `cargo xtask setup`, `filters`, `generate`, `demo`, `test`, `trial`, `bench`, `load`, `soak`,
+//! `fuzz`, `package`, `book`.
 
 mod bench;
 mod book;
@@ -9,6 +10,7 @@ mod fuzz;
 mod generate;
 mod load;
 mod package;
+mod soak;
 mod test;
 mod trial;
 
@@ -50,6 +52,8 @@ enum Command {
     Bench(bench::Options),
     /// Run the load tests of k6/ and set the figures beside the reference system's
     Load(load::Options),
+    /// Keep a constant load for minutes or hours, and compare what is taken then with what was before
+    Soak(soak::Options),
     /// Look for inputs that a parser or a filter does not hold on, ten minutes a target
     Fuzz(fuzz::Options),
 }
@@ -87,6 +91,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Book(options) => return book::run(&options),
         Command::Bench(options) => return bench::run(&options),
         Command::Load(options) => return load::run(&options),
+        Command::Soak(options) => return soak::run(&options),
         Command::Fuzz(options) => return fuzz::run(&options),
     }
     Ok(ExitCode::SUCCESS)

@@ -63,6 +63,10 @@ mod tests {
         for name in ["", " db", " timescale", " query-cache", " semantic", " floor"] {
             assert!(replace(&page, &format!("cargo xtask bench{name}"), "").is_some(), "{name}");
         }
+        let page = fs::read_to_string(workspace_root().join("docs/RELIABILITY.md")).unwrap();
+        for command in ["cargo xtask test faults", "cargo xtask soak"] {
+            assert!(replace(&page, command, "").is_some(), "{command}");
+        }
         for name in ["README.md", "docs/COMPRESSION.md"] {
             let page = fs::read_to_string(workspace_root().join(name)).unwrap();
             assert!(replace(&page, "cargo xtask bench", "").is_some(), "{name}");

@@ -110,7 +110,8 @@ impl CacheStream {
         Some((Missed { asked, reason, position, stale }, outcome))
     }
 
-    /// Serves what the companion has found. What is stale is refreshed by whom the companion gives leave.
+    /// Serves what the companion has found. What is stale is refreshed by whom the companion gives leave. What is fresh here, but
+    /// was not by the companion's clock, nobody fetches: its lease is given back, for others would wait for it.
     fn serve_found(
         &mut self,
         asked: &Asked,
@@ -122,10 +123,12 @@ impl CacheStream {
         let is_served = self.serve(asked, stored, worth, Outcome::L2);
         if is_served
             && lead.is_some()
-            && matches!(worth, Worth::Stale { .. })
             && let Fetching::Lead(lease) = answer.fetching()
         {
-            self.plugin.refresh(asked.key(), &asked.request, lease);
+            match worth {
+                Worth::Stale { .. } => self.plugin.refresh(asked.key(), &asked.request, lease),
+                _ => self.plugin.companion.borrow().release(asked.key(), &lease, None),
+            }
         }
         is_served
     }

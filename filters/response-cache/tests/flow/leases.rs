@@ -73,6 +73,20 @@ fn what_is_validated_under_a_lease_is_stored_under_it() {
 }
 
 #[test]
+fn what_is_fresh_here_though_not_by_the_companions_clock_gives_the_lease_back() {
+    let proxy = leased_proxy();
+    let mut stream = proxy.stream();
+    stream.request(GET, b"");
+    let lookup = callout("GET /v1/responses");
+    let fields = [("slipstream-fetch", "lead"), ("slipstream-lease", LEASE)];
+    stream.answer(lookup.token, Some(200), &fields, &entry("x").encode());
+    assert_eq!(released(), given_back(None));
+    assert_eq!(answered(&proxy, &[]).body, b"x");
+    drop(stream);
+    assert_eq!(released(), None, "once");
+}
+
+#[test]
 fn what_varies_ends_the_lease_where_others_wait_for_it() {
     let proxy = leased_proxy();
     let mut stream = leased(&proxy);
