@@ -205,18 +205,41 @@ fn hash<const BITS: u32>(four: u32) -> usize {
 mod tests {
     use super::*;
 
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn a_match_is_as_far_as_it_may_be() {
+        let effort = Effort { places: 4, enough: MAX_LENGTH };
+        let farthest = MAX_OFFSET as usize;
+        for (offset, expected) in [(farthest, farthest), (farthest + 1, 0)] {
+            for place in [farthest + 1, farthest + 5_000, 3 * LINKED] {
+                let mut body = noise(place + 100);
+                body.copy_within(place - offset..place - offset + 4, place);
+                let mut matches = Matches::new();
+                matches.begin(body.len());
+                for linked in 0..=place {
+                    matches.link(&body, linked);
+                }
+                let found = matches.longer(place, 0, 100, effort);
+                assert_eq!(found.offset, expected, "{offset} before {place}");
+            }
+        }
+    }
+
     #[test]
     fn every_place_is_linked_to_the_one_before_that_looks_alike() {
         const OFFSET: usize = 100;
         let effort = Effort { places: 4, enough: MAX_LENGTH };
         // Each number of bits, the places where all links have been taken once, and ends that are no multiple of four.
         for length in [1_000, 5_001, 20_002, 2 * LINKED + 203] {
-            let mut state = 1_u64;
-            let mut body: Vec<u8> = Vec::new();
-            for _ in 0..length {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                body.push((state >> 56) as u8);
-            }
+            let mut body = noise(length);
             let borders = [length, LINKED, 2 * LINKED, 4_096, 8_192];
             let near = |border: usize| border.saturating_sub(12)..border + 6;
             let mut places: Vec<usize> = borders.into_iter().flat_map(near).collect();
