@@ -57,7 +57,10 @@ pub enum Filter {
         mode: Option<&'static str>,
     },
     /// Slipstream's compression-observer.
-    Observer,
+    Observer {
+        /// Whether it is told the coding, and counts all routes as one, so that it need not ask.
+        is_told: bool,
+    },
     /// Envoy's `envoy.filters.http.compressor` with gzip.
     EnvoyGzip,
     /// The same with brotli.
@@ -161,7 +164,7 @@ pub const PLAIN: Case = Case {
 const HIT: Case = Case { resource: Resource::Storable, from_origin: false, ..PLAIN };
 
 /// All of them. Those that are compared stand close to each other, and so are measured soon after each other.
-pub const CASES: [Case; 30] = [
+pub const CASES: [Case; 31] = [
     PLAIN,
     Case {
         name: "metrics",
@@ -279,11 +282,20 @@ pub const CASES: [Case; 30] = [
     },
     Case {
         name: "observe-20k",
-        what: "`gzip-native-20k`, observed by compression-observer",
-        proxy: Proxy::Envoy(&[Filter::EnvoyGzip, Filter::Observer]),
+        what: "`gzip-native-20k`, observed by compression-observer, which is told the coding and counts routes as one",
+        proxy: Proxy::Envoy(&[Filter::EnvoyGzip, Filter::Observer { is_told: true }]),
         size: Size::Kb20,
         coding: Some("gzip"),
         evidence: compressed("observe-20k"),
+        ..PLAIN
+    },
+    Case {
+        name: "observe-asking-20k",
+        what: "the same, asking Envoy for coding and route",
+        proxy: Proxy::Envoy(&[Filter::EnvoyGzip, Filter::Observer { is_told: false }]),
+        size: Size::Kb20,
+        coding: Some("gzip"),
+        evidence: compressed("observe-asking-20k"),
         ..PLAIN
     },
     Case {

@@ -164,7 +164,14 @@ fn http_filter(filter: Filter, case: &str) -> Result<Value> {
                 json!({ "service": case, "min_bytes": 1_024, "levels": { "gzip": 6 } }),
             )?
         }
-        Filter::Observer => wasm("compression-observer", case, json!({ "service": case }))?,
+        Filter::Observer { is_told: false } => {
+            wasm("compression-observer", case, json!({ "service": case }))?
+        }
+        Filter::Observer { is_told: true } => wasm(
+            "compression-observer",
+            case,
+            json!({ "service": case, "mode": "observe", "by_route": false, "coding": "gzip" }),
+        )?,
         Filter::EnvoyGzip => envoy_compressor(
             "gzip.compressor.v3.Gzip",
             json!({
@@ -213,7 +220,7 @@ fn envoy_compressor(library_type: &str, library: Value) -> Value {
 fn route_metadata(filters: &[Filter]) -> Value {
     let mode = filters.iter().find_map(|filter| match filter {
         Filter::Compression { mode } => *mode,
-        Filter::Observer => Some("observe"),
+        Filter::Observer { .. } => Some("observe"),
         _ => None,
     });
     match mode {

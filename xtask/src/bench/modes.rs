@@ -8,11 +8,12 @@ use super::measure::Measured;
 const SIZES: [&str; 2] = ["20k", "50k"];
 
 /// What each mode costs: what it is, and what its cases' names begin with.
-const MODES: [(&str, &str); 4] = [
+const MODES: [(&str, &str); 5] = [
     ("`buffer`, gzip level 6", "gzip-wasm"),
     ("`stream`, the same in one piece", "stream"),
     ("Envoy's own compressor, gzip level 6", "gzip-native"),
-    ("the same with `observe`", "observe"),
+    ("the same with `observe`, routes as one", "observe"),
+    ("the same with `observe`, by route", "observe-asking"),
 ];
 
 /// What each coding costs here and by Envoy's own compressor.
@@ -69,7 +70,7 @@ mod tests {
         let both = "12.3 | 567 | 12.3 | 567 |";
         assert_eq!(codings(&measured).lines().filter(|row| row.ends_with(both)).count(), 6);
         assert!(modes(&measured).contains(&format!("| Envoy's own compressor, gzip level 6 | {both}")));
-        assert!(modes(&measured).contains("| the same with `observe` | 12.3 | 567 | – | – |"));
+        assert!(modes(&measured).contains("| the same with `observe`, by route | 12.3 | 567 | – | – |"));
         assert!(modes(&[]).contains("– | – | – | –"));
     }
 }

@@ -7,7 +7,7 @@ use super::table::Table;
 use super::window::Window;
 
 /// The farthest that a match may be (RFC 1951 §2).
-const MAX_OFFSET: u32 = 1 << 15;
+const MAX_OFFSET: isize = 1 << 15;
 /// Places whose links are kept: those that a match may be at, and those that were linked ahead.
 const LINKED: usize = 1 << 16;
 /// How many places are linked at a time, at least and at most.
@@ -133,33 +133,34 @@ impl Matches {
     /// [`MIN_LEFT`] bytes must be left there, and `most` of them may be matched.
     #[inline(always)]
     pub fn longer(&self, place: usize, than: usize, most: usize, effort: Effort) -> Match {
-        let mut found = Match { length: than.max(MIN_LENGTH), offset: 0 };
-        let mut offset = self.before(place);
+        let floor = place as isize - MAX_OFFSET;
+        let (mut length, mut found) = (than.max(MIN_LENGTH), place as isize);
         // The last bytes of what would be longer by one: they differ more often than the first.
         let last = |length: usize| length - MIN_LENGTH;
-        let mut wanted = self.window.four(place + last(found.length));
+        let mut wanted = self.window.four(place + last(length));
+        let mut candidate = self.before(place as isize);
         let mut left = effort.places;
-        while left > 0 && offset <= MAX_OFFSET {
+        while left > 0 && candidate >= floor {
             left -= 1;
-            let candidate = place.wrapping_sub(offset as usize);
-            if self.window.four(candidate.wrapping_add(last(found.length))) == wanted {
-                let length = self.window.common(candidate, place, most);
-                if length > found.length {
-                    found = Match { length, offset: offset as usize };
+            if self.window.four((candidate as usize).wrapping_add(last(length))) == wanted {
+                let common = self.window.common(candidate as usize, place, most);
+                if common > length {
+                    (length, found) = (common, candidate);
                     if length >= effort.enough || length >= most {
                         break;
                     }
                     wanted = self.window.four(place + last(length));
                 }
             }
-            offset += self.before(candidate);
+            candidate = self.before(candidate);
         }
-        found
+        Match { length, offset: (place as isize - found) as usize }
     }
 
+    /// The linked place before this one; less than any place if there is none.
     #[inline(always)]
-    fn before(&self, place: usize) -> u32 {
-        u32::from(self.links.get(place)) + 1
+    fn before(&self, place: isize) -> isize {
+        place - 1 - self.links.get(place as usize) as isize
     }
 }
 
@@ -204,18 +205,41 @@ fn hash<const BITS: u32>(four: u32) -> usize {
 mod tests {
     use super::*;
 
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn a_match_is_as_far_as_it_may_be() {
+        let effort = Effort { places: 4, enough: MAX_LENGTH };
+        let farthest = MAX_OFFSET as usize;
+        for (offset, expected) in [(farthest, farthest), (farthest + 1, 0)] {
+            for place in [farthest + 1, farthest + 5_000, 3 * LINKED] {
+                let mut body = noise(place + 100);
+                body.copy_within(place - offset..place - offset + 4, place);
+                let mut matches = Matches::new();
+                matches.begin(body.len());
+                for linked in 0..=place {
+                    matches.link(&body, linked);
+                }
+                let found = matches.longer(place, 0, 100, effort);
+                assert_eq!(found.offset, expected, "{offset} before {place}");
+            }
+        }
+    }
+
     #[test]
     fn every_place_is_linked_to_the_one_before_that_looks_alike() {
         const OFFSET: usize = 100;
         let effort = Effort { places: 4, enough: MAX_LENGTH };
         // Each number of bits, the places where all links have been taken once, and ends that are no multiple of four.
         for length in [1_000, 5_001, 20_002, 2 * LINKED + 203] {
-            let mut state = 1_u64;
-            let mut body: Vec<u8> = Vec::new();
-            for _ in 0..length {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                body.push((state >> 56) as u8);
-            }
+            let mut body = noise(length);
             let borders = [length, LINKED, 2 * LINKED, 4_096, 8_192];
             let near = |border: usize| border.saturating_sub(12)..border + 6;
             let mut places: Vec<usize> = borders.into_iter().flat_map(near).collect();
