@@ -25,7 +25,7 @@ pub use databases::{Database, Migrate};
 pub use load::ConfigError;
 pub use pooling::{PgBouncerVersion, PoolMode, Pooling, TlsMode};
 pub use rag::{Rag, RagEngine};
-pub use semantic::{Embeddings, Semantic};
+pub use semantic::{Embeddings, Semantic, SemanticIndex};
 pub use share::Share;
 
 /// Every setting of the companion. A file or an environment that sets none of them yields the defaults.

@@ -1,18 +1,28 @@
 //! The semantic cache: answers by the questions that were asked, and the decision which of them serves a new one.
 
 mod durable;
+mod entry;
+mod explaining;
+mod following;
+mod found;
+mod keeping;
+mod learning;
 mod namespace;
 mod pending;
+mod purges;
+mod searching;
 mod state;
+mod vector_sets;
 pub(crate) mod vectors;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(crate) use durable::Durable;
+pub(crate) use entry::{NewAnswer, Stored};
+pub(crate) use found::{Explanation, Found, Stats, UNAVAILABLE, Verdict};
 pub(crate) use namespace::{Scope, fingerprint, scope_key};
 use state::State;
-pub(crate) use state::{Explanation, Found, NewAnswer, Stats, Stored, Verdict};
 
 use crate::config::Config;
 use crate::embedder::{EmbedError, Embedder};
@@ -63,9 +73,17 @@ impl Semantic {
         let (true, Some(embedder)) = (config.semantic.enabled, embedder) else { return Ok(None) };
         Ok(Some(Self {
             state: Mutex::new(State::new(&config.semantic, embedder.id())),
-            durable: Durable::new(config)?,
+            durable: Durable::new(config, embedder.id())?,
             max_entry_bytes: config.semantic.max_entry_bytes,
         }))
+    }
+
+    /// Whether the store can do what the settings ask of it, as far as it answers.
+    pub(crate) async fn check(&self) -> anyhow::Result<()> {
+        match &self.durable {
+            Some(durable) => durable.check().await,
+            None => Ok(()),
+        }
     }
 
     /// What is known of a question: an answer that serves it, or that none does.
@@ -75,15 +93,27 @@ impl Semantic {
         scope: &Scope,
         question: &str,
     ) -> Result<Found, Failure> {
+        let found = self.find(embedder, scope, question).await;
+        if found.is_err() {
+            self.lock().count(UNAVAILABLE);
+        }
+        found
+    }
+
+    async fn find(&self, embedder: &Embedder, scope: &Scope, question: &str) -> Result<Found, Failure> {
         self.ready()?;
         let key = scope_key(scope);
         if let Some(found) = self.lock().exact(&key, question) {
             return Ok(found);
         }
         let vector = embedder.embed_text(question).await?;
+        let candidates = self.candidates(&key, &vector).await?;
         // Time has passed; and what is served must be known to be valid now.
         self.ready()?;
-        Ok(self.lock().look_up(&key, question, vector))
+        let mut state = self.lock();
+        // The very same question may be among what was found elsewhere.
+        let same = candidates.is_some().then(|| state.exact(&key, question)).flatten();
+        Ok(same.unwrap_or_else(|| state.look_up(&key, question, vector, candidates.as_deref())))
     }
 
     /// Why a question would be answered as it would be. Changes nothing.
@@ -94,8 +124,9 @@ impl Semantic {
         question: &str,
     ) -> Result<Explanation, Failure> {
         self.ready()?;
-        let vector = embedder.embed_text(question).await?;
-        Ok(self.lock().explain(&scope_key(scope), question, &vector))
+        let (key, vector) = (scope_key(scope), embedder.embed_text(question).await?);
+        let candidates = self.candidates(&key, &vector).await?;
+        Ok(self.lock().explain(&key, question, &vector, candidates.as_deref()))
     }
 
     /// Keeps an answer of the service, and learns from it.
@@ -120,7 +151,10 @@ impl Semantic {
         let Some(entry) = entry else { return Ok(stored) };
         match &self.durable {
             // It comes back by the log, as to every replica.
-            Some(durable) => durable.put(&entry).await?,
+            Some(durable) => {
+                let replaced = self.lock().earlier(&entry);
+                durable.put(&entry, replaced.as_ref()).await?;
+            }
             None => self.lock().put(entry),
         }
         self.refit_if_due(&key);
@@ -130,11 +164,14 @@ impl Semantic {
     /// Removes what was answered from these documents, or everything, here and at all other companions; how many answers
     /// were known here.
     pub(crate) async fn invalidate(&self, sources: Vec<String>, all: bool) -> Result<usize, Failure> {
-        let purge = state::Purge { sources, all };
+        let purge = entry::Purge { sources, all };
         match &self.durable {
             None => Ok(self.lock().purge(&purge, None).len()),
             Some(durable) => {
-                let met = self.lock().met(&purge);
+                let met = match &durable.vectors {
+                    Some(sets) => durable.met(sets, &purge).await?,
+                    None => self.lock().met(&purge),
+                };
                 durable.purge(&purge).await?;
                 // After that every other companion has read of it, or has stopped to serve.
                 tokio::time::sleep(LEASE).await;
@@ -145,7 +182,8 @@ impl Semantic {
 
     /// What there is.
     pub(crate) fn stats(&self) -> Stats {
-        self.lock().stats()
+        let indexed = self.durable.as_ref().and_then(Durable::indexed);
+        Stats { indexed, ..self.lock().stats() }
     }
 
     /// Whether it may serve.
@@ -163,9 +201,16 @@ impl Semantic {
         };
         match &self.durable {
             Some(durable) => {
-                tokio::join!(forget, durable.follow(&self.state));
+                tokio::join!(forget, durable.follow(&self.state), durable.tidy(&self.state));
             }
             None => forget.await,
+        }
+    }
+
+    async fn candidates(&self, key: &str, vector: &[f32]) -> Result<Option<Vec<u64>>, Unavailable> {
+        match &self.durable {
+            Some(durable) => durable.candidates(&self.state, key, vector).await,
+            None => Ok(None),
         }
     }
 

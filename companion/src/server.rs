@@ -92,6 +92,9 @@ impl Server {
         let (stopping, stops) = watch::channel(false);
         let store = Store::open(&config)?;
         let service = Arc::new(Service::new(&config, store, stops.clone())?);
+        if let Some(semantic) = &service.semantic {
+            semantic.check().await?;
+        }
         tracing::info!(%address, store = service.store.name(), version = env!("CARGO_PKG_VERSION"), "listening");
 
         let local_url = Config { listen: address, ..config.clone() }.local_url();

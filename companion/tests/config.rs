@@ -107,6 +107,12 @@ fn a_wrong_setting_is_named_with_its_value_and_what_would_be_right() {
             &[],
             &["migrate.directory", "\"/nowhere\"", "expected a folder"],
         ),
+        ("[semantic]\nindex = 'flat'", &[], &["semantic.index", "\"flat\"", "\"memory\" or \"vector-sets\""]),
+        (
+            "[embeddings]\nenabled = true\nmodel_dir = '/m'\n[semantic]\nenabled = true\nindex = 'vector-sets'",
+            &[],
+            &["semantic.index", "without a Redis", "version 8 or later in semantic.redis_host"],
+        ),
         ("a = [", &[], &["slipstream.toml is no TOML", "line 1"]),
         (
             "",

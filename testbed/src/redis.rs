@@ -26,6 +26,8 @@ pub struct RedisOptions {
     pub tls: Option<PathBuf>,
     /// Processors to pin it to, in the notation of `taskset -c`.
     pub cpus: Option<String>,
+    /// Redis 8, which has vector sets, instead of the older one.
+    pub with_vector_sets: bool,
 }
 
 /// A Redis server with nothing in it.
@@ -79,7 +81,8 @@ impl Redis {
         {
             return Ok(());
         }
-        let launch = Launch::new("redis", Tool::RedisServer.path()?, self.dir.path())
+        let server = if self.options.with_vector_sets { Tool::RedisServer8 } else { Tool::RedisServer };
+        let launch = Launch::new("redis", server.path()?, self.dir.path())
             .args([
                 "--bind",
                 "127.0.0.1",

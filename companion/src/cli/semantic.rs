@@ -17,6 +17,7 @@ pub(super) enum Semantic {
     /// Show how a question would be answered, and why: neighbours, similarities, guards, verdict. Changes nothing.
     Explain(Explain),
     /// Show what is stored, what was learned, and how many hits are wrong by what is known.
+    #[command(visible_alias = "status")]
     Stats(Output),
 }
 
@@ -164,13 +165,18 @@ fn figures(stats: &Value) -> String {
     let lookups =
         |name: &str| stats.pointer(&format!("/lookups/{name}")).and_then(Value::as_u64).unwrap_or(0);
     let mut table = Table::new(&[]);
-    let (served, asked) = (lookups("exact") + lookups("hit"), lookups("verify") + lookups("miss"));
+    let served = lookups("exact") + lookups("hit");
+    let asked = lookups("verify") + lookups("miss") + lookups("unavailable");
     let hits = match served + asked {
         0 => "no lookups yet".to_owned(),
         all => format!("{:.1} % of {all} lookups", served as f64 * 100.0 / all as f64),
     };
+    let entries = match stats.get("indexed").and_then(Value::as_u64) {
+        Some(indexed) => format!("{indexed} in Redis, {} of them in memory", number("entries")),
+        None => number("entries").to_string(),
+    };
     for (name, value) in [
-        ("entries", number("entries").to_string()),
+        ("entries", entries),
         ("memory", super::table::bytes(number("bytes"))),
         ("namespaces", format!("{}, {} have learned", number("namespaces"), number("learned"))),
         ("hits", hits),

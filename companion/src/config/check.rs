@@ -7,7 +7,7 @@ use tokio_postgres::config::SslMode;
 
 use super::check_pooling;
 use super::check_rag;
-use super::{ChangeCapture, Config, ConfigError, Database, Redis};
+use super::{ChangeCapture, Config, ConfigError, Database, Redis, SemanticIndex};
 use crate::change_capture as capture;
 
 /// What the settings must fulfil together. The error is put down to all sources: each setting is right by itself.
@@ -119,6 +119,12 @@ fn check_semantic(config: &Config) -> Result<(), ConfigError> {
     if semantic.enabled && has_many && semantic.redis_host.is_empty() {
         let reason = "empty, expected a server of its own beside redis.sentinels or redis.cluster_nodes";
         return Err(error("semantic.redis_host", reason));
+    }
+    let has_none = semantic.redis_host.is_empty() && config.redis.host.is_empty();
+    if semantic.enabled && semantic.index == SemanticIndex::VectorSets && has_none {
+        let reason =
+            "vector-sets without a Redis, expected a server of version 8 or later in semantic.redis_host";
+        return Err(error("semantic.index", reason));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use hyper::Uri;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Address, LogFormat, LogLevel, PgBouncerVersion, RagEngine, Secret};
+use super::{Address, LogFormat, LogLevel, PgBouncerVersion, RagEngine, Secret, SemanticIndex};
 
 /// A whole number from `MIN` to `MAX`.
 pub(super) fn bounded<'de, const MIN: u64, const MAX: u64, T, D>(deserializer: D) -> Result<T, D::Error>
@@ -198,6 +198,18 @@ pub(super) fn rag_engine<'de, D: Deserializer<'de>>(deserializer: D) -> Result<R
         parse: |text| match text {
             "extractive" => Some(RagEngine::Extractive),
             "openai" => Some(RagEngine::OpenAi),
+            _ => None,
+        },
+    })
+}
+
+/// What finds the nearest questions.
+pub(super) fn semantic_index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SemanticIndex, D::Error> {
+    deserializer.deserialize_str(Text {
+        expected: "\"memory\" or \"vector-sets\"",
+        parse: |text| match text {
+            "memory" => Some(SemanticIndex::Memory),
+            "vector-sets" => Some(SemanticIndex::VectorSets),
             _ => None,
         },
     })

@@ -64,6 +64,9 @@ pub struct Semantic {
     /// Namespaces that learn, about 5 MB each; in others the threshold alone decides.
     #[serde(deserialize_with = "fields::bounded::<0, 100_000, usize, _>")]
     pub max_learners: usize,
+    /// What finds the nearest questions.
+    #[serde(deserialize_with = "fields::semantic_index")]
+    pub index: SemanticIndex,
     /// The Redis that keeps the answers; empty: that of the section redis, if there is just one.
     pub redis_host: String,
     /// Its port.
@@ -75,6 +78,17 @@ pub struct Semantic {
     /// Changes that are kept for replicas that lag.
     #[serde(deserialize_with = "fields::bounded::<100, 1_000_000, usize, _>")]
     pub log_capacity: usize,
+}
+
+/// What finds the nearest questions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SemanticIndex {
+    /// Every companion, in its memory, which has all entries.
+    #[default]
+    Memory,
+    /// Vector sets in Redis 8 or later; companions have in their memory what they used last.
+    VectorSets,
 }
 
 impl Default for Embeddings {
@@ -107,6 +121,7 @@ impl Default for Semantic {
             max_bytes: 1 << 30,
             max_entry_bytes: 1 << 20,
             max_learners: 32,
+            index: SemanticIndex::Memory,
             redis_host: String::new(),
             redis_port: 6379,
             redis_db: 2,

@@ -59,7 +59,10 @@ pub(super) async fn look_up(State(service): State<Arc<Service>>, body: Body) -> 
             service.metrics.semantic.looked_up(found.verdict);
             json(StatusCode::OK, &found)
         }
-        Err(error) => failed(&error),
+        Err(error) => {
+            service.metrics.semantic.could_not_look_up();
+            failed(&error)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::semantic::{Stats, Verdict};
+use crate::semantic::{Stats, UNAVAILABLE, Verdict};
 
 /// What is counted about the embedder and the semantic cache.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ impl SemanticMetrics {
             &["verdict"],
         )?;
         registry.register(Box::new(lookups.clone()))?;
-        for verdict in Verdict::ALL {
-            lookups.get_metric_with_label_values(&[verdict.name()])?;
+        for verdict in Verdict::ALL.map(Verdict::name).into_iter().chain([UNAVAILABLE]) {
+            lookups.get_metric_with_label_values(&[verdict])?;
         }
         let whole = |name: &str, help: &str| {
             let gauge = IntGauge::new(name, help)?;
@@ -59,6 +59,11 @@ impl SemanticMetrics {
     /// One more lookup came to this.
     pub(crate) fn looked_up(&self, verdict: Verdict) {
         self.lookups.with_label_values(&[verdict.name()]).inc();
+    }
+
+    /// One more lookup had no embedding, or nowhere to look.
+    pub(crate) fn could_not_look_up(&self) {
+        self.lookups.with_label_values(&[UNAVAILABLE]).inc();
     }
 
     /// What there is just now.

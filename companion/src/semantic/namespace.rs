@@ -46,7 +46,8 @@ fn digest<'a>(texts: impl Iterator<Item = &'a &'a str>, rest: &[u8]) -> String {
 pub(super) struct Namespace {
     /// Whether its policy may take the memory to learn.
     pub(super) learns: bool,
-    pub(super) index: Index,
+    /// None where Redis is searched instead.
+    pub(super) index: Option<Index>,
     pub(super) policy: Policy,
     /// Answers by the very text of their question.
     pub(super) exact: HashMap<String, u64>,

@@ -5,6 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -15,6 +20,8 @@ use crate::stack::{PATIENCE, Rag};
 const BYTES_EACH: f64 = 96_000.0;
 /// Connections that are begun at a time.
 const AT_A_TIME: usize = 200;
+/// Streams of an HTTP/2 connection.
+const STREAMS_EACH: usize = 100;
 /// How often the engine says something before it waits, and afterwards.
 const PARTS: usize = 5;
 
@@ -49,29 +56,86 @@ async fn serve(listener: TcpListener, go: watch::Receiver<bool>, asked: Arc<Atom
     }
 }
 
-/// Asks, and reads to the end; how many parts came.
+/// How clients ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Each on a connection of its own.
+    Http1,
+    /// Many on a connection, as a proxy does. So a stream takes one open file of the companion, that of the engine, instead of two.
+    Http2,
+}
+
+/// What a client has heard.
+#[derive(Debug, Default)]
+struct Heard {
+    text: String,
+    has_begun: bool,
+}
+
+impl Heard {
+    /// Whether the parts before the wait are there now.
+    fn begins_with(&mut self, piece: &[u8]) -> bool {
+        self.text.push_str(&String::from_utf8_lossy(piece));
+        let begins = !self.has_begun && self.text.matches("event: chunk").count() >= PARTS;
+        self.has_begun |= begins;
+        begins
+    }
+
+    /// How many parts came, and whether the end did.
+    fn told(&self) -> (usize, bool) {
+        (self.text.matches("event: chunk").count(), self.text.contains("event: done"))
+    }
+}
+
+/// Asks on a connection of its own, and reads to the end.
 async fn listen(port: u16, number: usize, begun: Arc<AtomicUsize>, turn: Arc<Semaphore>) -> (usize, bool) {
-    let permit = turn.acquire().await.unwrap();
+    let mut permit = Some(turn.acquire().await.unwrap());
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let request =
         format!("GET /query/stream?q=question+{number} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let (mut text, mut buffer, mut permit) = (String::new(), [0; 4_096], Some(permit));
+    let (mut heard, mut buffer) = (Heard::default(), [0; 4_096]);
     loop {
         let length = stream.read(&mut buffer).await.unwrap();
         if length == 0 {
-            break;
+            return heard.told();
         }
-        text.push_str(&String::from_utf8_lossy(&buffer[..length]));
-        if permit.is_some() && text.matches("event: chunk").count() >= PARTS {
+        if heard.begins_with(&buffer[..length]) {
             begun.fetch_add(1, Ordering::SeqCst);
-            permit = None;
+            permit.take();
         }
     }
-    (text.matches("event: chunk").count(), text.contains("event: done"))
 }
 
-fn many(streams: usize) {
+/// Asks on a connection of many, and reads to the end.
+async fn listen_beside_others(
+    mut connection: SendRequest<Empty<Bytes>>,
+    number: usize,
+    begun: Arc<AtomicUsize>,
+    turn: Arc<Semaphore>,
+) -> (usize, bool) {
+    let mut permit = Some(turn.acquire().await.unwrap());
+    let request = Request::get(format!("http://a/query/stream?q=question+{number}"));
+    let answer = connection.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+    let (mut heard, mut body) = (Heard::default(), answer.into_body());
+    while let Some(frame) = body.frame().await {
+        if frame.unwrap().data_ref().is_some_and(|piece| heard.begins_with(piece)) {
+            begun.fetch_add(1, Ordering::SeqCst);
+            permit.take();
+        }
+    }
+    heard.told()
+}
+
+/// A connection for many streams.
+pub async fn connect(port: u16) -> SendRequest<Empty<Bytes>> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+fn many(streams: usize, by: By) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (go, gone) = watch::channel(false);
     let (asked, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -96,8 +160,18 @@ fn many(streams: usize) {
     let pid = rag.process().pid();
     let (before, start) = (resident_bytes(pid), Instant::now());
     let turn = Arc::new(Semaphore::new(AT_A_TIME));
+    let connections = if by == By::Http2 { streams.div_ceil(STREAMS_EACH) } else { 0 };
+    let connections: Vec<_> = (0..connections).map(|_| runtime.block_on(connect(rag.port()))).collect();
     let clients: Vec<_> = (0..streams)
-        .map(|number| runtime.spawn(listen(rag.port(), number, Arc::clone(&begun), Arc::clone(&turn))))
+        .map(|number| {
+            let (begun, turn) = (Arc::clone(&begun), Arc::clone(&turn));
+            match connections.get(number / STREAMS_EACH) {
+                Some(connection) => {
+                    runtime.spawn(listen_beside_others(connection.clone(), number, begun, turn))
+                }
+                None => runtime.spawn(listen(rag.port(), number, begun, turn)),
+            }
+        })
         .collect();
     let patience = PATIENCE * 5;
     let all = testbed::wait_until(patience, || begun.load(Ordering::SeqCst) == streams);
@@ -115,7 +189,7 @@ fn many(streams: usize) {
     });
     let whole = heard.iter().filter(|(parts, done)| *parts == 2 * PARTS && *done).count();
     println!(
-        "{streams} streams at a time: {:.1} s to begin, {:.1} KB each, {whole} whole, {:.1} s in all",
+        "{streams} streams at a time by {by:?}: {:.1} s to begin, {:.1} KB each, {whole} whole, {:.1} s in all",
         opened.as_secs_f64(),
         each / 1_000.0,
         start.elapsed().as_secs_f64()
@@ -129,24 +203,11 @@ fn many(streams: usize) {
 
 #[test]
 fn a_thousand_streams_at_a_time_take_little_memory() {
-    many(1_000);
+    many(1_000, By::Http1);
 }
 
 #[test]
 #[ignore = "run by cargo xtask trial streams_at_a_time"]
 fn ten_thousand_streams_at_a_time_take_little_memory() {
-    // Each takes two files in the companion, and two in this process.
-    let files = open_files();
-    let streams = (files.saturating_sub(400) / 2).min(10_000);
-    if streams < 10_000 {
-        println!("{files} files may be open: {streams} streams instead of 10000");
-    }
-    many(streams);
-}
-
-/// How many files a process may have open.
-fn open_files() -> usize {
-    let text = fs::read_to_string("/proc/self/limits").unwrap();
-    let line = text.lines().find(|line| line.starts_with("Max open files")).unwrap();
-    line.split_whitespace().find_map(|word| word.parse().ok()).unwrap()
+    many(10_000, By::Http2);
 }

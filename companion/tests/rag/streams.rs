@@ -4,11 +4,13 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use http_body_util::Empty;
 use serde_json::json;
 use testbed::chat_server::{Step, says};
 use testbed::event_source::Heard;
 use testbed::{ChatServer, Request, wait_until};
 
+use crate::many::connect;
 use crate::stack::{PATIENCE, Rag, cached_chat, chat};
 
 /// Text that would end an event, begin another, or pass for a key, if it were let.
@@ -169,23 +171,54 @@ fn a_client_that_leaves_ends_the_engines_work() {
     assert!(wait_until(PATIENCE, || rag.metric("opt008_streaming_active") == 0.0));
 }
 
+/// Nothing is kept of what was read, so that what is kept is what nobody has read.
+const SLOW: &[(&str, &str)] = &[
+    ("RAG__SLOW_READER_MS", "1500"),
+    ("RAG__MAX_ANSWER_BYTES", "67108864"),
+    ("RAG__WINDOW_BYTES", "65536"),
+    ("RAG__RESUME_BYTES", "0"),
+];
+
+/// The engine is left, and was not read ahead of the client by more than a window.
+fn is_given_up(rag: &Rag, server: &ChatServer) {
+    let mut most = 0.0_f64;
+    let is_left = wait_until(PATIENCE, || {
+        most = most.max(rag.metric("slipstream_rag_kept_bytes"));
+        server.left() == 1
+    });
+    assert!(is_left, "the engine still works for nobody");
+    assert!(most < 150_000.0, "{most} bytes were read of the engine and not by the client");
+    // What fits between: buffers of the kernel and of both programs, not all that the engine would have said in this time.
+    assert!(server.said() < 32 << 20, "{} bytes were read of the engine", server.said());
+}
+
 #[test]
 fn a_client_that_does_not_read_is_cut_off_and_takes_no_memory() {
     let text = "x".repeat(1_000);
     let server = ChatServer::start(move |_, _| vec![Step::Forever(text.clone())]).unwrap();
-    let more = [
-        ("RAG__SLOW_READER_MS", "1500"),
-        ("RAG__MAX_ANSWER_BYTES", "67108864"),
-        ("RAG__LEAVE_GRACE_MS", "50"),
-    ];
-    let rag = Rag::start(chat(&server), &more);
+    let rag = Rag::start(chat(&server), &[SLOW, &[("RAG__LEAVE_GRACE_MS", "50")]].concat());
     let mut slow = TcpStream::connect(("127.0.0.1", rag.port())).unwrap();
     slow.write_all(b"GET /query/stream?q=tell HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
-    assert!(wait_until(PATIENCE, || server.left() == 1), "the engine still works for nobody");
-    // What fits between: buffers of the kernel and of both programs, not all that the engine would have said in this time.
-    assert!(server.said() < 32 << 20, "{} bytes were read of the engine", server.said());
-    assert!(rag.metric("slipstream_rag_kept_bytes") < 200_000.0);
+    is_given_up(&rag, &server);
     rag.wait_for_metric("opt008_streaming_cancelled_total{reason=\"slow_reader\",service=\"rag\"}", 1.0);
     assert!(wait_until(PATIENCE, || rag.metric("opt008_streaming_active") == 0.0), "its place is free");
     drop(slow);
+}
+
+#[test]
+fn a_stream_that_is_not_read_beside_others_is_given_up() {
+    let text = "x".repeat(1_000);
+    let server = ChatServer::start(move |_, _| vec![Step::Forever(text.clone())]).unwrap();
+    let rag = Rag::start(chat(&server), SLOW);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    // Over HTTP/2 the connection goes on, whatever becomes of one of its streams.
+    let answer = runtime.block_on(async {
+        let mut connection = connect(rag.port()).await;
+        let request = hyper::Request::get("http://a/query/stream?q=tell");
+        connection.send_request(request.body(Empty::new()).unwrap()).await.unwrap()
+    });
+    is_given_up(&rag, &server);
+    rag.wait_for_metric("opt008_streaming_cancelled_total{reason=\"slow_reader\",service=\"rag\"}", 1.0);
+    drop(answer);
+    assert!(wait_until(PATIENCE, || rag.metric("opt008_streaming_active") == 0.0), "its place is free");
 }

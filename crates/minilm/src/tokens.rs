@@ -55,7 +55,8 @@ impl Tokens {
         self.0.len()
     }
 
-    pub(crate) fn numbers(&self) -> &[u32] {
+    /// Their numbers in the model's vocabulary.
+    pub fn numbers(&self) -> &[u32] {
         &self.0
     }
 }

@@ -119,7 +119,7 @@ impl Index {
         let close = distances.iter().enumerate().filter(|(_, distance)| **distance <= limit);
         let mut neighbours: Vec<Neighbour> = close
             .filter_map(|(slot, _)| {
-                let similarity = dot(vector, self.vector_at(slot)?);
+                let similarity = cosine(vector, self.vector_at(slot)?);
                 Some(Neighbour { number: *self.numbers.get(slot)?, similarity })
             })
             .collect();
@@ -149,8 +149,9 @@ fn limit(distances: &[u16], largest: usize, wanted: usize) -> u16 {
     enough.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(u16::MAX)
 }
 
-/// The product of two vectors, in 16 parts that are added at the end.
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+/// The cosine of the angle between two vectors of length 1, as the index computes it.
+pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    // Parts that are added at the end can be computed side by side.
     let mut parts = [0.0_f32; 16];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     for (a, b) in a.iter().zip(b) {

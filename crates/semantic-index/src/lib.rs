@@ -8,5 +8,5 @@ mod codes;
 mod index;
 mod shelf;
 
-pub use index::{Index, Neighbour, WrongDimensions};
+pub use index::{Index, Neighbour, WrongDimensions, cosine};
 pub use shelf::{Limits, Shelf};

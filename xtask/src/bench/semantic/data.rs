@@ -52,14 +52,17 @@ impl Numbers {
     }
 }
 
+/// Questions of the third stream that ask for two things at a time.
+const DOUBLE: usize = 5_000;
+
 /// Banking77; CLINC150 with what is out of scope; and questions of which hardly two are about the same.
 pub fn streams(seed: u64) -> Result<Vec<(&'static str, Vec<Question>)>> {
-    let (banking, clinc) = (banking()?, clinc()?);
-    let mut unrelated = unrelated(&clinc, &banking);
-    let (mut banking, mut clinc) = (banking, clinc);
-    for questions in [&mut banking, &mut clinc, &mut unrelated] {
+    let (mut banking, mut clinc) = (banking()?, clinc()?);
+    for questions in [&mut banking, &mut clinc] {
         Numbers::new(seed).shuffle(questions);
     }
+    let mut unrelated = unrelated(&clinc, &banking, seed);
+    Numbers::new(seed).shuffle(&mut unrelated);
     Ok(vec![("Banking77", banking), ("CLINC150 + out of scope", clinc), ("mostly unrelated", unrelated)])
 }
 
@@ -104,8 +107,9 @@ fn clinc() -> Result<Vec<Question>> {
     Ok(pairs.into_iter().map(question).collect())
 }
 
-/// All that is out of scope, and one to three questions of each intent of both sets: nearly all are asked once only.
-fn unrelated(clinc: &[Question], banking: &[Question]) -> Vec<Question> {
+/// All that is out of scope, up to three questions of each intent of both sets, and many that ask for two things at a time, of
+/// two intents: these are like many others, and their answer is nobody else's.
+fn unrelated(clinc: &[Question], banking: &[Question], seed: u64) -> Vec<Question> {
     let mut seen = BTreeMap::<String, usize>::new();
     let mut rare = |question: &&Question| match &question.intent {
         None => true,
@@ -115,7 +119,17 @@ fn unrelated(clinc: &[Question], banking: &[Question]) -> Vec<Question> {
             *count <= 3
         }
     };
-    clinc.iter().chain(banking).filter(&mut rare).cloned().collect()
+    let mut some: Vec<Question> = clinc.iter().chain(banking).filter(&mut rare).cloned().collect();
+    let mut numbers = Numbers::new(seed ^ 0xd0b1e);
+    while some.len() < DOUBLE {
+        let of = if numbers.share() < 0.5 { clinc } else { banking };
+        let (one, other) = (&of[numbers.below(of.len())], &of[numbers.below(of.len())]);
+        if one.intent != other.intent {
+            let text = format!("{} and {}", one.text.trim_end_matches(['.', '?', ' ']), other.text);
+            some.push(Question { text, intent: None });
+        }
+    }
+    some
 }
 
 fn read(name: &str) -> Result<String> {

@@ -1,7 +1,11 @@
 //! Embeddings and the semantic cache, with the real model and a real Redis.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod command_line;
+mod vector_sets;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
