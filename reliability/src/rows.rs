@@ -30,6 +30,9 @@ pub const ROWS: [Row; 25] = [
         companion::starve,
         companion::feed,
     ),
+    Row::new("network-cut", "nothing gets through between Envoys and companion", network::cut, network::pass),
+    Row::new("network-closed", "connections to the companion are closed at once", network::close, network::pass),
+    Row::new("network-half-cut", "nothing gets through between one Envoy and the companion", network::half_cut, network::pass),
     Row::new(
         "companion-garbage",
         "what the companion answers turns into noise from some byte on; HTTP/2 to one Envoy, HTTP/1.1 to the other",
@@ -51,9 +54,6 @@ pub const ROWS: [Row; 25] = [
         network::pass,
     )
     .on(Kind::BothProtocols),
-    Row::new("network-cut", "nothing gets through between Envoys and companion", network::cut, network::pass),
-    Row::new("network-closed", "connections to the companion are closed at once", network::close, network::pass),
-    Row::new("network-half-cut", "nothing gets through between one Envoy and the companion", network::half_cut, network::pass),
     Row::new("sentinel-failover", "the master killed, sentinels name its replica", redis::lose_master, nothing)
         .on(Kind::Sentinels),
     Row::new("cluster-log", "the Cluster master that keeps the log killed", redis::lose_log_master, nothing)

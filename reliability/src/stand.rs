@@ -49,6 +49,13 @@ pub enum Kind {
     Database,
 }
 
+impl Kind {
+    /// Whether it is as good as new after a fault has been healed.
+    pub fn recovers(self) -> bool {
+        !matches!(self, Kind::Sentinels | Kind::Cluster | Kind::Mortal)
+    }
+}
+
 /// Where the log of invalidations is.
 pub(crate) enum Store {
     One(Box<Redis>),

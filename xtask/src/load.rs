@@ -14,7 +14,6 @@ use clap::ValueEnum as _;
 use testbed::artifacts::{self, Artifact};
 use testbed::{ApiStack, Tool, workspace_root};
 
-use crate::bench::record::load_average;
 use figures::Comparison;
 use k6::K6;
 use record::Run;
@@ -127,7 +126,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Tool::MiniLm,
     ])?;
     // Before the build, which makes the machine busy itself.
-    let run = Run { command: options.command(), load_average: load_average()? };
+    let run = Run::begin(&options.command())?;
     artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])?;
     let reports = workspace_root().join(&options.reports);
     std::fs::create_dir_all(&reports).with_context(|| format!("cannot make {}", reports.display()))?;

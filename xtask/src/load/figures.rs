@@ -129,12 +129,12 @@ impl Comparison {
     /// For the terminal.
     pub fn text(&self) -> String {
         let mut lines = vec![format!(
-            "{:33}{:21}{:29}{:>8}{:>9}{:>9}{:>9}{:>9}  REACHED",
+            "{:36}{:21}{:29}{:>8}{:>9}{:>9}{:>9}{:>9}  REACHED",
             "REQUEST", "REFERENCE SYSTEM", "WANTED", "/S", "P50 MS", "P95 MS", "P99 MS", "FAILED"
         )];
         for (row, found) in &self.0 {
             lines.push(format!(
-                "{:33}{:21}{:29}{:8.0}{:9.2}{:9.2}{:9.2}{:8.3}%  {}",
+                "{:36}{:21}{:29}{:8.0}{:9.2}{:9.2}{:9.2}{:8.3}%  {}",
                 row.label,
                 row.reference,
                 row.wanted,

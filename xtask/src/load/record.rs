@@ -16,22 +16,23 @@ const SCENARIOS: &str = "cargo xtask load";
 /// When and on what a run was made.
 #[derive(Debug)]
 pub struct Run {
-    /// The command, as somebody would give it again.
-    pub command: String,
-    /// How many programs wanted a processor, on average over the minute before the run.
-    pub load_average: f64,
+    head: String,
 }
 
 impl Run {
+    /// A run that begins now, by this command. Whatever makes the machine or the sources busy comes later.
+    pub fn begin(command: &str) -> Result<Run> {
+        Ok(Run { head: record::circumstances(command, record::load_average()?)? })
+    }
+
     /// Records the comparison.
     pub fn write_comparison(&self, comparison: &Comparison) -> Result<()> {
-        let head = record::circumstances(&self.command, self.load_average)?;
-        page::write_into(PAGE, COMPARISON, &format!("{head}\n{}", comparison.markdown()))
+        page::write_into(PAGE, COMPARISON, &format!("{}\n{}", self.head, comparison.markdown()))
     }
 
     /// Records what the scenarios came to, each from the summary that k6 wrote.
     pub fn write_scenarios(&self, profile: &str, scenarios: &[&str], reports: &Path) -> Result<()> {
-        let mut text = record::circumstances(&self.command, self.load_average)?;
+        let mut text = self.head.clone();
         text += "\n| scenario | profile | users | requests | a second | p50 ms | p95 ms | failed | hits | thresholds |\n\
                  |---|---|--:|--:|--:|--:|--:|--:|--:|---|\n";
         for scenario in scenarios {
