@@ -120,6 +120,16 @@ fn all_services_are_there_each_in_its_profile() {
 }
 
 #[test]
+fn the_first_node_of_the_cluster_makes_it_of_all_and_each_has_its_own_name() {
+    let (_, nodes) = PROFILES[0];
+    let command = |name: &str| texts(&services()[name]["command"]);
+    assert_eq!(command(nodes[0]), [&["sh", "/etc/redis/start-node.sh"], nodes].concat());
+    for name in &nodes[1..] {
+        assert_eq!(command(name).last(), Some(&format!("cluster-announce-hostname {name}").as_str()));
+    }
+}
+
+#[test]
 fn every_service_is_hardened_and_limited() {
     for (name, service) in services() {
         let writes_to_itself = name == "redis-ui";
