@@ -46,7 +46,7 @@ impl Effort {
         write_every: 120,
         plain: Duration::ZERO,
         before: Duration::from_millis(500),
-        during: Duration::from_millis(2_500),
+        during: Duration::from_secs(2),
         after: Duration::from_millis(500),
     };
 }

@@ -36,7 +36,6 @@ fn the_companion_may_be_killed_frozen_starved_restarted_or_cut_off() {
         "companion-out-of-memory",
         "companion-restarted",
         "network-cut",
-        "network-closed",
     ];
     try_rows(Kind::Usual, &names);
 }
