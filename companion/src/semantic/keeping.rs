@@ -38,7 +38,7 @@ impl State {
         self.open(&entry);
         let Some(namespace) = self.namespaces.get_mut(&entry.namespace) else { return };
         let sources = entry.sources.iter().map(String::as_str);
-        let answer = Answer::new(&entry.answer, entry.answer_vector.clone(), sources);
+        let answer = Answer::new(&entry.question, &entry.answer, entry.answer_vector.clone(), sources);
         if let Some(index) = &mut namespace.index
             && index.insert(entry.id, &entry.question_vector).is_err()
         {

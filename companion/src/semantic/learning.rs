@@ -80,7 +80,7 @@ impl State {
             return;
         };
         let sources = new.sources.iter().map(String::as_str);
-        let mut answer = Answer::new(&new.answer, answer_vector.to_vec(), sources);
+        let mut answer = Answer::new(&new.question, &new.answer, answer_vector.to_vec(), sources);
         namespace.policy.refresh(&mut answer);
         let members: Vec<(&Answer, f32)> = pending
             .members

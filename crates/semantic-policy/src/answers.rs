@@ -13,6 +13,12 @@ const MAX_TERMS: usize = 256;
 pub(crate) const AGREEMENT: f32 = 0.61;
 /// Around it, agreement is a matter of degree.
 const DOUBT: f32 = 0.08;
+/// An answer of which so much (by how much its words tell) stands in its question says little of its own, such as "I am not sure
+/// about …".
+const ECHO: f32 = 0.7;
+/// What is taken off the words that two such answers share: they agree from 0.86 on, which is when little else than their
+/// closings differ.
+const ECHO_PENALTY: f32 = 0.25;
 /// What sources and numbers that have nothing in common take off.
 const CONTRADICTION: f32 = 0.08;
 
@@ -23,6 +29,8 @@ pub struct Answer {
     pub(crate) embedding: Vec<f32>,
     /// Its words, as numbers below [`TERMS`], ascending.
     terms: Vec<u16>,
+    /// Those of them that its question has too.
+    echoed: Vec<u16>,
     /// The numbers in it, hashed.
     numbers: BTreeSet<u64>,
     /// The documents it was made from, hashed.
@@ -32,16 +40,24 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// An answer's text, its embedding of length 1, and the documents that it was made from, if they are known.
-    pub fn new<'a>(text: &str, embedding: Vec<f32>, sources: impl IntoIterator<Item = &'a str>) -> Self {
+    /// The answer to a question: its text, its embedding of length 1, and the documents that it was made from, if they are known.
+    pub fn new<'a>(
+        question: &str,
+        text: &str,
+        embedding: Vec<f32>,
+        sources: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         let lower = text.to_lowercase();
-        let words = || lower.split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty());
-        let terms: BTreeSet<u16> =
-            words().map(|word| (hash(word) % TERMS as u64) as u16).take(4 * MAX_TERMS).collect();
+        let words = || words(&lower);
+        let terms: BTreeSet<u16> = words().map(term).take(4 * MAX_TERMS).collect();
+        let terms: Vec<u16> = terms.into_iter().take(MAX_TERMS).collect();
+        let asked = question.to_lowercase();
+        let asked: BTreeSet<u16> = self::words(&asked).map(term).take(4 * MAX_TERMS).collect();
         let has_digit = |word: &&str| word.bytes().any(|byte| byte.is_ascii_digit());
         Self {
             embedding,
-            terms: terms.into_iter().take(MAX_TERMS).collect(),
+            echoed: terms.iter().filter(|term| asked.contains(term)).copied().collect(),
+            terms,
             numbers: words().filter(has_digit).map(hash).take(64).collect(),
             sources: sources.into_iter().map(hash).take(64).collect(),
             implied: None,
@@ -52,7 +68,7 @@ impl Answer {
     pub fn bytes(&self) -> usize {
         // The embedding, and the two that are derived from it.
         self.embedding.len() * 12
-            + self.terms.len() * 2
+            + (self.terms.len() + self.echoed.len()) * 2
             + (self.numbers.len() + self.sources.len()) * 16
             + 128
     }
@@ -109,14 +125,22 @@ impl Comparator {
     }
 
     /// How alike two answers are, about from 0 to 1; [`AGREEMENT`] or more is agreement. Three views count alike: the texts'
-    /// embeddings; the questions they seem to be for, which turns of phrase do not change; and the words they share.
+    /// embeddings; the questions they seem to be for, which turns of phrase do not change; and the words they share. Two that only repeat their questions are compared by the words that one of them lacks.
     pub(crate) fn likeness(&self, a: &Answer, b: &Answer) -> f32 {
         let whole = dot(&a.embedding, &b.embedding);
         let implied = match (&a.implied, &b.implied) {
             (Some((seen, a, _)), Some((also, b, _))) if seen == also => dot(a, b),
             _ => whole,
         };
-        let mut likeness = (whole + implied + self.shared_words(a, b)) / 3.0;
+        let (size_a, size_b) = (self.size(&a.terms), self.size(&b.terms));
+        let shared = self.shared(a, b);
+        let words = shared / (size_a * size_b).sqrt().max(1e-9);
+        let mut likeness = (whole + implied + words) / 3.0;
+        let echoes = |answer: &Answer, size: f32| self.size(&answer.echoed) > ECHO * size;
+        if echoes(a, size_a) && echoes(b, size_b) {
+            // They are as alike as their questions are, of which the words tell more than the embedding.
+            likeness = likeness.min(shared / size_a.max(size_b).max(1e-9) - ECHO_PENALTY);
+        }
         if are_apart(&a.numbers, &b.numbers) {
             likeness -= CONTRADICTION;
         }
@@ -133,19 +157,36 @@ impl Comparator {
         ((self.likeness(a, b) - (AGREEMENT - DOUBT)) / (2.0 * DOUBT)).clamp(0.0, 1.0)
     }
 
-    fn shared_words(&self, a: &Answer, b: &Answer) -> f32 {
-        let weight = |term: &u16| self.weights.get(usize::from(*term)).copied().unwrap_or(0.0);
-        let size = |answer: &Answer| answer.terms.iter().map(weight).sum::<f32>();
+    fn weight(&self, term: u16) -> f32 {
+        self.weights.get(usize::from(term)).copied().unwrap_or(0.0)
+    }
+
+    fn size(&self, terms: &[u16]) -> f32 {
+        terms.iter().map(|term| self.weight(*term)).sum()
+    }
+
+    /// How much the words tell that both have.
+    fn shared(&self, a: &Answer, b: &Answer) -> f32 {
         let mut others = b.terms.iter().peekable();
         let mut shared = 0.0;
         for term in &a.terms {
             while others.next_if(|other| *other < term).is_some() {}
             if others.next_if_eq(&term).is_some() {
-                shared += weight(term);
+                shared += self.weight(*term);
             }
         }
-        shared / (size(a) * size(b)).sqrt().max(1e-9)
+        shared
     }
+}
+
+/// The words of a text in lower case.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// A word's number.
+fn term(word: &str) -> u16 {
+    (hash(word) % TERMS as u64) as u16
 }
 
 /// Both have some, and none in common.
@@ -168,4 +209,38 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 fn hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a service says that does not know.
+    fn unsure(question: &str, closing: &str) -> Answer {
+        let text = format!("I am not sure about {question}. {closing}");
+        // The embeddings of all these are alike.
+        Answer::new(question, &text, vec![1.0, 0.0], [])
+    }
+
+    #[test]
+    fn who_only_repeats_the_question_agrees_with_nobody_who_repeats_another() {
+        const CLOSINGS: [&str; 2] = ["Is there anything else?", "Thank you for your patience."];
+        let mut comparator = Comparator::new();
+        for number in 0..256 {
+            let question = format!("how do{number} the thing{} work{}", number % 90, number % 70);
+            comparator.add(&unsure(&question, CLOSINGS[number % 2]));
+        }
+        let (long, more) =
+            ("what is the capital of france and how many days until friday", "where is my card");
+        let one = unsure(&format!("{long} and {more}"), CLOSINGS[0]);
+        assert!(comparator.agreement(&one, &unsure(&format!("{long} and {more}"), CLOSINGS[1])) > 0.9);
+        for other in [format!("{long} and who wrote hamlet"), long.to_owned(), more.to_owned()] {
+            assert_eq!(comparator.agreement(&one, &unsure(&other, CLOSINGS[0])), 0.0, "{other}");
+        }
+        // One that says something of its own is compared by all there is.
+        let answer = |wording| Answer::new("where is my card", wording, vec![1.0, 0.0], []);
+        let (here, there) =
+            ("your card comes by post within three days", "within three days the post brings your card");
+        assert!(comparator.agreement(&answer(here), &answer(there)) > 0.9);
+    }
 }

@@ -85,7 +85,7 @@ fn play(policy: &mut Policy, requests: usize, spread: f32) -> (usize, usize) {
             Some(centre) => numbers.near(centre, 0.5),
             None => numbers.near(&[0.0; DIMENSIONS], 1.0),
         };
-        let mut answer = Answer::new(&text, said, []);
+        let mut answer = Answer::new("", &text, said, []);
         policy.refresh(&mut answer);
         if let Some(judgement) = &judgement {
             let evidence = policy.note(judgement);
@@ -127,7 +127,7 @@ fn it_learns_what_the_threshold_does_not_see() {
 fn it_starts_with_the_threshold_and_the_guards() {
     let policy = Policy::new(settings());
     let vector = vec![1.0 / (DIMENSIONS as f32).sqrt(); DIMENSIONS];
-    let answer = Answer::new("an answer", vector.clone(), ["doc"]);
+    let answer = Answer::new("what is it", "an answer", vector.clone(), ["doc"]);
     for (similarity, asked, stored, draw, verdict) in [
         (0.96, "what is it", "what is it", 0.5, Verdict::Hit),
         (0.94, "what is it", "what is it", 0.5, Verdict::Miss),
@@ -149,7 +149,7 @@ fn it_starts_with_the_threshold_and_the_guards() {
 fn a_guard_is_trusted_once_the_service_has_agreed_often_enough() {
     let mut policy = Policy::new(Settings { shadow_share: 0.0, ..settings() });
     let vector = vec![1.0 / (DIMENSIONS as f32).sqrt(); DIMENSIONS];
-    let answer = Answer::new("always the same answer", vector.clone(), []);
+    let answer = Answer::new("a timer", "always the same answer", vector.clone(), []);
     let (stored, asked) = (Question::new("a timer for 5 minutes"), Question::new("a timer for 10 minutes"));
     let neighbours = [Neighbour { similarity: 0.99, question: &stored, answer: &answer }];
     let mut verified = 0;
@@ -164,7 +164,7 @@ fn a_guard_is_trusted_once_the_service_has_agreed_often_enough() {
     }
     // 29 agreements of 29 are 90 % with 95 % confidence.
     assert_eq!(verified, 29);
-    let other = Answer::new("something else entirely", vec![0.0; DIMENSIONS], []);
+    let other = Answer::new("a timer", "something else entirely", vec![0.0; DIMENSIONS], []);
     for _ in 0..5 {
         let judged = policy.judge(&asked, &vector, &neighbours, 0.0).unwrap();
         let evidence = policy.note(&judged);

@@ -140,7 +140,7 @@ pub fn play(
             .collect();
         let judgement = policy.judge(&parsed[at], &asked[at], &neighbours, numbers.share());
         let is_hit = judgement.as_ref().is_some_and(|judgement| judgement.verdict == Judged::Hit);
-        let mut answer = Answer::new(&answers[at], answered[at].clone(), []);
+        let mut answer = Answer::new(&question.text, &answers[at], answered[at].clone(), []);
         policy.refresh(&mut answer);
         if let Some(judgement) = &judgement {
             let members: Vec<(&Answer, f32)> =
