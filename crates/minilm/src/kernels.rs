@@ -76,18 +76,32 @@ pub(crate) trait Arithmetic {
     /// for one weight after the other.
     fn full(inputs: &[f32], weights: &[FullBlock], sums: &mut [[f32; LANES]]);
 
-    /// The same for four inputs at a time, as signed bytes in an `i32`, and weights without a sign.
-    fn bytes(inputs: &[i32], weights: &[ByteBlock], sums: &mut [[i32; LANES]]);
+    /// The same for four inputs at a time, as signed bytes in an `i32`, and weights without a sign: whole numbers within a
+    /// [`GROUP`](crate::layout::GROUP) of inputs, f32 across them.
+    fn bytes(tile: &ByteTile<'_>, sums: &mut [[f32; LANES]]);
+}
+
+/// Some tokens and 16 outputs, in bytes.
+pub(crate) struct ByteTile<'a> {
+    /// Four inputs of each token, side by side, for one block of weights after the other.
+    pub(crate) inputs: &'a [i32],
+    pub(crate) blocks: &'a [ByteBlock],
+    /// What one step of each token's inputs is worth, for one group of inputs after the other.
+    pub(crate) scales: &'a [f32],
+    /// What each token's sum over a group is too large by, for the weights are 128 too large.
+    pub(crate) excesses: &'a [i32],
+    /// What one step of each output's weights is worth, for one group of inputs after the other.
+    pub(crate) steps: &'a [[f32; LANES]],
 }
 
 /// The most tokens that a kernel has registers for.
-pub(crate) const MOST_TOKENS: usize = 10;
+pub(crate) const MOST_TOKENS: usize = 14;
 
 /// Calls a function with the number of tokens as a constant, so that their sums stay in registers, and copies these out.
 macro_rules! with_constant {
-    ($sums:ident, $function:ident($inputs:ident, $weights:ident), [$($tokens:literal)*]) => {
+    ($sums:ident, $function:ident $arguments:tt, [$($tokens:literal)*]) => {
         match $sums.len() {
-            $($tokens => $sums.copy_from_slice(&$function::<$tokens>($inputs.as_chunks().0, $weights)),)*
+            $($tokens => $sums.copy_from_slice(&$function::<$tokens> $arguments),)*
             _ => {}
         }
     };

@@ -14,4 +14,4 @@ pub(crate) struct FullBlock(pub(crate) [f32; LANES]);
 pub(crate) struct ByteBlock(pub(crate) [u8; 4 * LANES]);
 
 /// Inputs that share a scale, in weights of 8 bits as in activations: one large number spoils only its neighbours.
-pub(crate) const GROUP: usize = 128;
+pub(crate) const GROUP: usize = 64;

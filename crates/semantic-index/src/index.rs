@@ -7,7 +7,7 @@ use crate::codes::Codes;
 
 /// How many vectors are looked at a second time: enough that the nearest is among them, in 384 dimensions and a million
 /// vectors.
-const CANDIDATES: usize = 128;
+const CANDIDATES: usize = 160;
 
 /// Vectors of length 1 by their number.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Index {
     }
 
     /// The `most` nearest vectors, the nearest first; of equally near ones the lower number. None is nearer than those
-    /// whose signs differ least allow: the search is exact up to 128 vectors, and nearly so beyond.
+    /// whose signs differ least allow: the search is exact up to 160 vectors, and nearly so beyond.
     pub fn nearest(&self, vector: &[f32], most: usize) -> Result<Vec<Neighbour>, WrongDimensions> {
         if vector.len() != self.dimensions {
             return Err(WrongDimensions { found: vector.len(), expected: self.dimensions });

@@ -1,6 +1,6 @@
 //! Products of matrices by an [`Arithmetic`]: packing what goes in, and placing what comes out.
 
-use super::{Arithmetic, MOST_TOKENS};
+use super::{Arithmetic, ByteTile, MOST_TOKENS};
 use crate::layout::{ByteBlock, FullBlock, GROUP, LANES};
 use crate::linear::{Linear, Weights};
 use crate::math::{ROUNDING, peak};
@@ -36,7 +36,7 @@ pub(crate) struct Packed {
     full: Vec<f32>,
     bytes: Vec<i32>,
     scales: Vec<f32>,
-    sums: Vec<i32>,
+    excesses: Vec<i32>,
 }
 
 /// How many rows go into each tile, so that all tiles are about equally full.
@@ -106,51 +106,36 @@ pub(crate) fn linear<A: Arithmetic>(layer: &Linear, rows: &[f32], out: &mut Vec<
     }
 }
 
-/// The same by weights and inputs of 8 bits: whole numbers within a [`GROUP`] of inputs, f32 across them.
+/// The same by weights and inputs of 8 bits.
 #[inline(always)]
 fn product_in_bytes<A: Arithmetic>(
     rows: Rows<'_>,
     blocks: &[ByteBlock],
-    scales: &[[f32; LANES]],
+    steps: &[[f32; LANES]],
     packed: &mut Packed,
     mut store: impl FnMut(usize, usize, [f32; LANES]),
 ) {
     let tokens = tile_size::<A>(rows.count());
     packed.quantise(rows, tokens);
     let (quads, groups) = (rows.width / 4, rows.width.div_ceil(GROUP));
-    let mut sums = [[0; LANES]; MOST_TOKENS];
+    let mut sums = [[0.0; LANES]; MOST_TOKENS];
     let sums = sums.get_mut(..tokens).unwrap_or_default();
-    for (number, (blocks, scales)) in blocks.chunks_exact(quads).zip(scales.chunks_exact(groups)).enumerate()
-    {
+    for (number, (blocks, steps)) in blocks.chunks_exact(quads).zip(steps.chunks_exact(groups)).enumerate() {
         let tiles = packed.bytes.chunks_exact(tokens * quads);
         let tiles = tiles
             .zip(packed.scales.chunks_exact(tokens * groups))
-            .zip(packed.sums.chunks_exact(tokens * groups));
-        for (tile, ((inputs, row_scales), row_sums)) in tiles.enumerate() {
-            let mut totals = [[0.0; LANES]; MOST_TOKENS];
-            let inputs = inputs.chunks(tokens * GROUP / 4).zip(blocks.chunks(GROUP / 4));
-            let rows_of_group = row_scales.chunks_exact(tokens).zip(row_sums.chunks_exact(tokens));
-            for (((inputs, blocks), (row_scales, row_sums)), steps) in inputs.zip(rows_of_group).zip(scales) {
-                A::bytes(inputs, blocks, sums);
-                for (((totals, sums), scale), row_sum) in
-                    totals.iter_mut().zip(&*sums).zip(row_scales).zip(row_sums)
-                {
-                    // The weights are 128 too large.
-                    let excess = row_sum * 128;
-                    for ((total, sum), step) in totals.iter_mut().zip(sums).zip(steps) {
-                        *total += (sum - excess) as f32 * (scale * step);
-                    }
-                }
-            }
-            for (row, lanes) in (tile * tokens..rows.count()).take(tokens).zip(totals) {
-                store(row, number, lanes);
+            .zip(packed.excesses.chunks_exact(tokens * groups));
+        for (tile, ((inputs, scales), excesses)) in tiles.enumerate() {
+            A::bytes(&ByteTile { inputs, blocks, scales, excesses, steps }, sums);
+            for (row, lanes) in (tile * tokens..rows.count()).zip(&*sums) {
+                store(row, number, *lanes);
             }
         }
     }
 }
 
 impl Packed {
-    /// Each row in signed bytes, with a scale for each [`GROUP`] of its inputs. Scales and sums lie as the inputs do.
+    /// Each row in signed bytes, with a scale for each [`GROUP`] of its inputs. Scales and excesses lie as the inputs do.
     #[inline(always)]
     fn quantise(&mut self, rows: Rows<'_>, tokens: usize) {
         let (quads, groups) = (rows.width / 4, rows.width.div_ceil(GROUP));
@@ -159,22 +144,27 @@ impl Packed {
         self.bytes.resize(padded * quads, 0);
         self.scales.clear();
         self.scales.resize(padded * groups, 0.0);
-        self.sums.clear();
-        self.sums.resize(padded * groups, 0);
+        self.excesses.clear();
+        self.excesses.resize(padded * groups, 0);
         for (number, row) in rows.iter().enumerate() {
             let (tile, token) = (number / tokens, number % tokens);
             let mut places = self.bytes.iter_mut().skip(tile * tokens * quads + token).step_by(tokens);
             let first_group = tile * tokens * groups + token;
             let scales = self.scales.iter_mut().skip(first_group).step_by(tokens);
-            let sums = self.sums.iter_mut().skip(first_group).step_by(tokens);
-            for ((group, scale), sum) in row.chunks(GROUP).zip(scales).zip(sums) {
+            let excesses = self.excesses.iter_mut().skip(first_group).step_by(tokens);
+            for ((group, scale), excess) in row.chunks(GROUP).zip(scales).zip(excesses) {
                 let peak = peak(group);
                 *scale = if peak > 0.0 { peak / 127.0 } else { 1.0 };
                 let inverse = 1.0 / *scale;
-                for (quad, place) in group.as_chunks::<4>().0.iter().zip(&mut places) {
-                    let [a, b, c, d] = quad.map(|x| (x * inverse + ROUNDING).to_bits() as i8);
-                    *sum += i32::from(a) + i32::from(b) + i32::from(c) + i32::from(d);
-                    *place = i32::from_le_bytes([a, b, c, d].map(i8::cast_unsigned));
+                // Side by side first, which takes a register at a time; then to where the kernel wants them.
+                let mut bytes = [0_i8; GROUP];
+                for (byte, x) in bytes.iter_mut().zip(group) {
+                    *byte = (x * inverse + ROUNDING).to_bits() as i8;
+                }
+                *excess = 128 * bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>();
+                let quads = bytes.as_chunks::<4>().0.iter().take(group.len() / 4);
+                for (quad, place) in quads.zip(&mut places) {
+                    *place = i32::from_le_bytes(quad.map(i8::cast_unsigned));
                 }
             }
         }

@@ -2,15 +2,15 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256, __m512, __m512i, _mm256_fmadd_ps, _mm256_load_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_ps, _mm512_load_si512, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    __m256, __m512, _mm256_fmadd_ps, _mm256_load_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm512_cvtepi32_ps,
+    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_ps, _mm512_load_si512, _mm512_loadu_ps, _mm512_mul_ps,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 use super::portable::Portable;
-use super::{Arithmetic, Kernel, MOST_TOKENS, with_constant};
+use super::{Arithmetic, ByteTile, Kernel, MOST_TOKENS, with_constant};
 use crate::encoder::{Buffers, encode as encode_by};
-use crate::layout::{ByteBlock, FullBlock, LANES};
+use crate::layout::{FullBlock, GROUP, LANES};
 use crate::settings::Shape;
 use crate::tokens::Tokens;
 use crate::weights::Weights;
@@ -88,21 +88,21 @@ impl Arithmetic for Avx2 {
         unsafe { full_avx2(inputs, weights, sums) };
     }
 
-    fn bytes(inputs: &[i32], weights: &[ByteBlock], sums: &mut [[i32; LANES]]) {
-        Portable::bytes(inputs, weights, sums);
+    fn bytes(tile: &ByteTile<'_>, sums: &mut [[f32; LANES]]) {
+        Portable::bytes(tile, sums);
     }
 }
 
 impl Arithmetic for Avx512 {
-    const TOKENS: usize = MOST_TOKENS;
+    const TOKENS: usize = 10;
 
     fn full(inputs: &[f32], weights: &[FullBlock], sums: &mut [[f32; LANES]]) {
         // SAFETY: `Avx512` is used by `encode_avx512` only, which runs where the features are.
         unsafe { full_avx512(inputs, weights, sums) };
     }
 
-    fn bytes(inputs: &[i32], weights: &[ByteBlock], sums: &mut [[i32; LANES]]) {
-        Portable::bytes(inputs, weights, sums);
+    fn bytes(tile: &ByteTile<'_>, sums: &mut [[f32; LANES]]) {
+        Portable::bytes(tile, sums);
     }
 }
 
@@ -114,28 +114,28 @@ impl Arithmetic for Vnni {
         unsafe { full_avx512(inputs, weights, sums) };
     }
 
-    fn bytes(inputs: &[i32], weights: &[ByteBlock], sums: &mut [[i32; LANES]]) {
+    fn bytes(tile: &ByteTile<'_>, sums: &mut [[f32; LANES]]) {
         // SAFETY: as above.
-        unsafe { bytes_vnni(inputs, weights, sums) };
+        unsafe { bytes_vnni(tile, sums) };
     }
 }
 
 #[inline(never)]
 #[target_feature(enable = "avx2,fma")]
 fn full_avx2(inputs: &[f32], weights: &[FullBlock], sums: &mut [[f32; LANES]]) {
-    with_constant!(sums, tile_avx2(inputs, weights), [1 2 3 4 5 6]);
+    with_constant!(sums, tile_avx2(inputs.as_chunks().0, weights), [1 2 3 4 5 6]);
 }
 
 #[inline(never)]
 #[target_feature(enable = "avx512f")]
 fn full_avx512(inputs: &[f32], weights: &[FullBlock], sums: &mut [[f32; LANES]]) {
-    with_constant!(sums, tile_avx512(inputs, weights), [1 2 3 4 5 6 7 8 9 10]);
+    with_constant!(sums, tile_avx512(inputs.as_chunks().0, weights), [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
 }
 
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn bytes_vnni(inputs: &[i32], weights: &[ByteBlock], sums: &mut [[i32; LANES]]) {
-    with_constant!(sums, tile_vnni(inputs, weights), [1 2 3 4 5 6 7 8 9 10]);
+fn bytes_vnni(tile: &ByteTile<'_>, sums: &mut [[f32; LANES]]) {
+    with_constant!(sums, tile_vnni(tile), [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -168,16 +168,28 @@ fn tile_avx512<const T: usize>(inputs: &[[f32; T]], weights: &[FullBlock]) -> [[
     sums.map(|sums| unsafe { std::mem::transmute::<__m512, [f32; LANES]>(sums) })
 }
 
+/// Sums and totals of 14 tokens and one block of weights are 29 of 32 registers.
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn tile_vnni<const T: usize>(inputs: &[[i32; T]], weights: &[ByteBlock]) -> [[i32; LANES]; T] {
-    let mut sums = [_mm512_setzero_si512(); T];
-    for (inputs, weights) in inputs.iter().zip(weights) {
-        // SAFETY: a block is 64 bytes, aligned to 64.
-        let weights = unsafe { _mm512_load_si512(std::ptr::from_ref(weights).cast()) };
-        for (sum, input) in sums.iter_mut().zip(inputs) {
-            *sum = _mm512_dpbusd_epi32(*sum, weights, _mm512_set1_epi32(*input));
+fn tile_vnni<const T: usize>(tile: &ByteTile<'_>) -> [[f32; LANES]; T] {
+    let mut totals = [_mm512_setzero_ps(); T];
+    let groups = tile.inputs.as_chunks::<T>().0.chunks(GROUP / 4).zip(tile.blocks.chunks(GROUP / 4));
+    let scales = tile.scales.as_chunks::<T>().0.iter().zip(tile.excesses.as_chunks::<T>().0);
+    for (((inputs, blocks), (scales, excesses)), steps) in groups.zip(scales).zip(tile.steps) {
+        let mut sums = excesses.map(|excess| _mm512_set1_epi32(-excess));
+        for (inputs, weights) in inputs.iter().zip(blocks) {
+            // SAFETY: a block is 64 bytes, aligned to 64.
+            let weights = unsafe { _mm512_load_si512(std::ptr::from_ref(weights).cast()) };
+            for (sum, input) in sums.iter_mut().zip(inputs) {
+                *sum = _mm512_dpbusd_epi32(*sum, weights, _mm512_set1_epi32(*input));
+            }
+        }
+        // SAFETY: these are 16 numbers.
+        let steps = unsafe { _mm512_loadu_ps(steps.as_ptr()) };
+        for ((total, sum), scale) in totals.iter_mut().zip(sums).zip(scales) {
+            let worth = _mm512_mul_ps(_mm512_set1_ps(*scale), steps);
+            *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), worth, *total);
         }
     }
-    // SAFETY: a register of 16 i32 is as large as they are, and any bits are numbers.
-    sums.map(|sums| unsafe { std::mem::transmute::<__m512i, [i32; LANES]>(sums) })
+    // SAFETY: a register of 16 f32 is as large as they are, and any bits are numbers.
+    totals.map(|totals| unsafe { std::mem::transmute::<__m512, [f32; LANES]>(totals) })
 }

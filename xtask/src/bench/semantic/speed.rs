@@ -17,7 +17,7 @@ use crate::bench::say;
 /// Questions that each kernel embeds for its time.
 const TIMED: usize = 300;
 /// Questions that are looked up.
-const QUERIES: usize = 200;
+const QUERIES: usize = 1_000;
 /// Vectors of the largest index.
 const MOST: usize = 100_000;
 /// Vectors of the smaller one.
