@@ -20,7 +20,7 @@ pub enum Kernel {
     Avx2,
     /// AVX-512, in f32.
     Avx512,
-    /// AVX-512 VNNI: weights and activations of 8 bits, activations scaled for each token.
+    /// AVX-512 VNNI: weights and activations of 8 bits, scaled for every 64 inputs of each output and token.
     Vnni,
 }
 
