@@ -94,8 +94,8 @@ fn secrets_are_in_no_log_no_metric_and_no_error() {
     let metrics = Client::new().get(proxy.companion.url("/metrics")).text();
     assert!(metrics.contains("slipstream_connections"), "{metrics}");
     assert_silent("the companion's /metrics", &metrics);
+    wait_for("the filters' metrics", || Metrics::of(&proxy.front).sum("opt004_cache_hits_total", &[]) >= 1.0);
     assert_silent("Envoy's metrics", &proxy.front.envoy.stats_prometheus().unwrap());
-    assert!(Metrics::of(&proxy.front).sum("opt004_cache_hits_total", &[]) >= 1.0);
     let log = proxy.companion.log();
     assert!(log.contains("127.0.0.1:1") && log.contains("TRACE"), "{log}");
     assert_silent("the companion's log", &log);
