@@ -33,6 +33,8 @@ pub struct Answer {
     echoed: Vec<u16>,
     /// The numbers in it, hashed.
     numbers: BTreeSet<u64>,
+    /// Those of them that its question has too.
+    echoed_numbers: BTreeSet<u64>,
     /// The documents it was made from, hashed.
     sources: BTreeSet<u64>,
     /// The question it seems to be for, by the maps of a fit.
@@ -47,18 +49,21 @@ impl Answer {
         embedding: Vec<f32>,
         sources: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let lower = text.to_lowercase();
-        let words = || words(&lower);
-        let terms: BTreeSet<u16> = words().map(term).take(4 * MAX_TERMS).collect();
+        let (lower, asked) = (text.to_lowercase(), question.to_lowercase());
+        let terms = |text: &str| -> BTreeSet<u16> { words(text).map(term).take(4 * MAX_TERMS).collect() };
+        let (terms, asked_terms) = (terms(&lower), terms(&asked));
         let terms: Vec<u16> = terms.into_iter().take(MAX_TERMS).collect();
-        let asked = question.to_lowercase();
-        let asked: BTreeSet<u16> = self::words(&asked).map(term).take(4 * MAX_TERMS).collect();
-        let has_digit = |word: &&str| word.bytes().any(|byte| byte.is_ascii_digit());
+        let numbers = |text: &str| -> BTreeSet<u64> {
+            let has_digit = |word: &&str| word.bytes().any(|byte| byte.is_ascii_digit());
+            words(text).filter(has_digit).map(hash).take(64).collect()
+        };
+        let (numbers, asked_numbers) = (numbers(&lower), numbers(&asked));
         Self {
             embedding,
-            echoed: terms.iter().filter(|term| asked.contains(term)).copied().collect(),
+            echoed: terms.iter().filter(|term| asked_terms.contains(term)).copied().collect(),
             terms,
-            numbers: words().filter(has_digit).map(hash).take(64).collect(),
+            echoed_numbers: numbers.intersection(&asked_numbers).copied().collect(),
+            numbers,
             sources: sources.into_iter().map(hash).take(64).collect(),
             implied: None,
         }
@@ -69,7 +74,7 @@ impl Answer {
         // The embedding, and the two that are derived from it.
         self.embedding.len() * 12
             + (self.terms.len() + self.echoed.len()) * 2
-            + (self.numbers.len() + self.sources.len()) * 16
+            + (self.numbers.len() + self.echoed_numbers.len() + self.sources.len()) * 16
             + 128
     }
 
@@ -141,7 +146,10 @@ impl Comparator {
             // They are as alike as their questions are, of which the words tell more than the embedding.
             likeness = likeness.min(shared / size_a.max(size_b).max(1e-9) - ECHO_PENALTY);
         }
-        if are_apart(&a.numbers, &b.numbers) {
+        if are_apart(&a.echoed_numbers, &b.echoed_numbers) {
+            // Each is about the number that was asked about.
+            likeness = likeness.min(0.0);
+        } else if are_apart(&a.numbers, &b.numbers) {
             likeness -= CONTRADICTION;
         }
         if are_apart(&a.sources, &b.sources) {
@@ -220,6 +228,21 @@ mod tests {
         let text = format!("I am not sure about {question}. {closing}");
         // The embeddings of all these are alike.
         Answer::new(question, &text, vec![1.0, 0.0], [])
+    }
+
+    #[test]
+    fn answers_about_the_numbers_that_were_asked_about_agree_on_these_only() {
+        let comparator = Comparator::new();
+        let answer = |question: &str, text: &str| Answer::new(question, text, vec![1.0, 0.0], []);
+        let one = answer("a timer for 5 minutes", "your timer is set and ends after 5 minutes");
+        let other = answer("a timer for 10 minutes", "your timer is set and ends after 10 minutes");
+        assert_eq!(comparator.agreement(&one, &other), 0.0);
+        let same = answer("set it for 5 minutes", "your timer is set and ends after 5 minutes");
+        assert!(comparator.agreement(&one, &same) > 0.9);
+        // What nobody asked for says less.
+        let fee =
+            |question| answer(question, "a timer is free for the first 3 months, as is said in the terms");
+        assert!(comparator.agreement(&fee("what is a timer for 5 minutes"), &fee("for 10 minutes")) > 0.9);
     }
 
     #[test]
