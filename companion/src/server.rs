@@ -33,6 +33,17 @@ pub fn interface(config: &Config) -> anyhow::Result<Router> {
     Ok(router(Arc::new(Service::new(config, Store::open(config)?, stops)?)))
 }
 
+/// Listens on the address that this setting says.
+fn listen(
+    setting: &str,
+    address: SocketAddr,
+    patience: Duration,
+    send_buffer: Option<u32>,
+) -> anyhow::Result<Patient> {
+    Patient::bind(address, patience, send_buffer)
+        .with_context(|| format!("cannot listen on {address} (setting {setting})"))
+}
+
 /// A companion that listens and does not serve yet.
 #[derive(Debug)]
 pub struct Server {
@@ -49,24 +60,16 @@ impl Server {
     /// Takes the address to listen on. Port 0 takes any that is free.
     pub async fn bind(config: Config) -> anyhow::Result<Self> {
         let patience = Duration::from_millis(config.connections.slow_reader_ms);
-        let listener = Patient::bind(config.listen, patience, None)
-            .with_context(|| format!("cannot listen on {} (setting listen)", config.listen))?;
+        let listener = listen("listen", config.listen, patience, None)?;
         let address = listener.local_addr()?;
         let encrypted = match Tls::open(&config.tls)? {
             None => None,
-            Some(tls) => {
-                let address = config.tls.listen;
-                let listener = Patient::bind(address, patience, None)
-                    .with_context(|| format!("cannot listen on {address} (setting tls.listen)"))?;
-                Some((listener, tls))
-            }
+            Some(tls) => Some((listen("tls.listen", config.tls.listen, patience, None)?, tls)),
         };
         let rag = &config.rag;
-        let listen = || {
-            Patient::bind(rag.listen, Duration::from_millis(rag.slow_reader_ms), Some(STREAM_BUFFER))
-                .with_context(|| format!("cannot listen on {} (setting rag.listen)", rag.listen))
-        };
-        let questions = rag.enabled.then(listen).transpose()?;
+        let patience = Duration::from_millis(rag.slow_reader_ms);
+        let ask = || listen("rag.listen", rag.listen, patience, Some(STREAM_BUFFER));
+        let questions = rag.enabled.then(ask).transpose()?;
         Ok(Self { listener, address, encrypted, questions, config })
     }
 

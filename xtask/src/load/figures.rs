@@ -97,8 +97,17 @@ impl Found {
         self.rate >= row.least_rate && seen <= most && self.failed <= row.most_failed
     }
 
-    fn verdict(&self, row: &Row) -> &'static str {
-        if self.is_enough_for(row) { "yes" } else { "no" }
+    /// Requests a second, times in milliseconds, failed ones in percent, and whether it is enough: what both tables say.
+    fn cells(&self, row: &Row) -> [String; 6] {
+        let time = |milliseconds: f64| format!("{milliseconds:.2}");
+        [
+            format!("{:.0}", self.rate),
+            time(self.p50),
+            time(self.p95),
+            time(self.p99),
+            format!("{:.3}", self.failed * 100.0),
+            if self.is_enough_for(row) { "yes" } else { "no" }.to_owned(),
+        ]
     }
 }
 
@@ -133,17 +142,10 @@ impl Comparison {
             "REQUEST", "REFERENCE SYSTEM", "WANTED", "/S", "P50 MS", "P95 MS", "P99 MS", "FAILED"
         )];
         for (row, found) in &self.0 {
+            let [rate, p50, p95, p99, failed, verdict] = found.cells(row);
             lines.push(format!(
-                "{:36}{:21}{:29}{:8.0}{:9.2}{:9.2}{:9.2}{:8.3}%  {}",
-                row.label,
-                row.reference,
-                row.wanted,
-                found.rate,
-                found.p50,
-                found.p95,
-                found.p99,
-                found.failed * 100.0,
-                found.verdict(row)
+                "{:36}{:21}{:29}{rate:>8}{p50:>9}{p95:>9}{p99:>9}{failed:>8}%  {verdict}",
+                row.label, row.reference, row.wanted
             ));
         }
         lines.join("\n")
@@ -155,17 +157,10 @@ impl Comparison {
                         |---|---|---|--:|--:|--:|--:|--:|---|\n"
             .to_owned();
         for (row, found) in &self.0 {
+            let [rate, p50, p95, p99, failed, verdict] = found.cells(row);
             text += &format!(
-                "| {} | {} | {} | {:.0} | {:.2} | {:.2} | {:.2} | {:.3} % | {} |\n",
-                row.label,
-                row.reference,
-                row.wanted,
-                found.rate,
-                found.p50,
-                found.p95,
-                found.p99,
-                found.failed * 100.0,
-                found.verdict(row)
+                "| {} | {} | {} | {rate} | {p50} | {p95} | {p99} | {failed} % | {verdict} |\n",
+                row.label, row.reference, row.wanted
             );
         }
         text
