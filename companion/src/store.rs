@@ -19,7 +19,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::metrics::Outcome;
 use embedded::EmbeddedStore;
-pub(crate) use leases::{Claim, LeaseId, LeaseState};
+pub(crate) use leases::{Bid, Claim, LeaseId, LeaseState};
 pub(crate) use listing::{Page, Selection};
 pub(crate) use reach::Met;
 pub(crate) use redis::Dialer;
@@ -197,10 +197,10 @@ impl Store {
     }
 
     /// Takes the lease of a full key if it is free.
-    pub(crate) async fn claim(&self, key: &str, lease: Duration) -> Result<Claim, Unavailable> {
+    pub(crate) async fn claim(&self, key: &str, bid: Bid) -> Result<Claim, Unavailable> {
         match self {
-            Self::Embedded(store) => Ok(store.leases().claim(key, lease)),
-            Self::Redis(store) => store.claim(key, lease).await,
+            Self::Embedded(store) => Ok(store.leases().claim(key, bid)),
+            Self::Redis(store) => store.claim(key, bid).await,
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 use crate::http::Service;
-use crate::store::{Claim, LeaseId, Lookup, Unavailable};
+use crate::store::{Bid, Claim, LeaseId, Lookup, Unavailable};
 
 /// The most requests that wait at a time.
 const MAX_WAITERS: usize = 100_000;
@@ -39,8 +39,8 @@ struct Room {
 
 #[derive(Debug)]
 struct Waiter {
-    /// How long the lease is to be if it falls to this one.
-    lease: Duration,
+    /// The lease that this one wants.
+    bid: Bid,
     /// The checksum of what was stored when this one came, and could not be served.
     unfit: Option<u64>,
     outcome: oneshot::Sender<Outcome>,
@@ -118,7 +118,7 @@ impl Seat<'_> {
     pub(crate) fn take<'a>(
         service: &'a Arc<Service>,
         key: &str,
-        lease: Duration,
+        bid: Bid,
         lookup: &Lookup,
     ) -> Option<Seat<'a>> {
         let waiting = &service.waits.waiting;
@@ -135,7 +135,7 @@ impl Seat<'_> {
             rooms.insert(key, room);
         }
         if let Some(room) = rooms.get_mut(key) {
-            room.waiters.push_back(Waiter { lease, unfit, outcome: sender });
+            room.waiters.push_back(Waiter { bid, unfit, outcome: sender });
             // What has changed since the lookup would be missed otherwise.
             room.stirred.notify_one();
         }
@@ -167,7 +167,8 @@ mod tests {
         let store = Store::open(&config).unwrap();
         let service = Arc::new(Service::new(&config, store, stopping).unwrap());
         let lookup = service.look_up("k").await.unwrap();
-        let sit = || Seat::take(&service, "k", Duration::from_secs(1), &lookup);
+        let bid = Bid { lease: LeaseId::fresh(), duration: Duration::from_secs(1) };
+        let sit = || Seat::take(&service, "k", bid, &lookup);
         service.waits.waiting.store(MAX_WAITERS - 1, Ordering::Relaxed);
         let seat = sit();
         assert!(seat.is_some() && sit().is_none());

@@ -28,6 +28,7 @@ on_all_stores! {
     leases_are_taken_and_released_by_name,
     wrong_leases_are_told_what_is_wrong,
     without_a_lease_nothing_changes,
+    whoever_has_not_heard_the_answer_can_release_what_it_has_asked_for,
 }
 
 fn fresh(position: Position) -> Entry {
@@ -287,6 +288,12 @@ async fn wrong_leases_are_told_what_is_wrong(companion: Companion) {
             vec![key, (WAIT, "1")],
             "slipstream-wait-ms needs the header slipstream-lease-ms",
         ),
+        (
+            Method::GET,
+            names::RESPONSES_PATH,
+            vec![key, (LEASE, "1"), (names::LEASE_HEADER, "mine")],
+            "slipstream-lease is \"mine\", expected 16 hexadecimal digits",
+        ),
         (Method::POST, names::LEASES_PATH, vec![key], "slipstream-lease-ms is missing"),
         (Method::POST, names::LEASES_PATH, vec![(LEASE, "1")], "slipstream-key is missing"),
         (Method::DELETE, names::LEASES_PATH, vec![key], "slipstream-lease is missing"),
@@ -302,6 +309,19 @@ async fn wrong_leases_are_told_what_is_wrong(companion: Companion) {
         let error = serde_json::from_slice::<ErrorBody>(answer.body()).unwrap().error;
         assert!(error.contains(complaint), "{error:?} lacks {complaint:?}");
     }
+}
+
+async fn whoever_has_not_heard_the_answer_can_release_what_it_has_asked_for(companion: Companion) {
+    const MINE: &str = "00000000000000a7";
+    let headers = [(names::KEY_HEADER, KEY), (names::LEASE_MS_HEADER, "30000"), (names::LEASE_HEADER, MINE)];
+    let claim = async || companion.send(Method::GET, names::RESPONSES_PATH, &headers, "").await;
+    assert_eq!(lease(&claim().await), MINE);
+    assert_eq!(lease(&claim().await), MINE, "asked again, it is still its own");
+    assert_eq!(fetch(&ask(&companion, 30_000).await), "wait");
+    release(&companion, MINE, None).await;
+    let waiting = [headers.as_slice(), &[(names::WAIT_MS_HEADER, "30000")]].concat();
+    let answer = companion.send(Method::GET, names::RESPONSES_PATH, &waiting, "").await;
+    assert_eq!(lease(&answer), MINE, "so is what falls to who waits");
 }
 
 async fn without_a_lease_nothing_changes(companion: Companion) {
@@ -328,4 +348,7 @@ async fn a_redis_that_goes_away_keeps_nobody_waiting() {
     let headers = [(names::KEY_HEADER, KEY), (names::LEASE_MS_HEADER, "1000")];
     let answer = companion.send(Method::POST, names::LEASES_PATH, &headers, "").await;
     assert_eq!(answer.status(), 200, "what refreshes in the background goes on");
+    let headers = [(names::KEY_HEADER, KEY), (names::LEASE_HEADER, "0123456789abcdef")];
+    let answer = companion.send(Method::DELETE, names::LEASES_PATH, &headers, "").await;
+    assert_eq!(answer.status(), 503, "and a release is to be sent again");
 }

@@ -9,16 +9,16 @@ use axum::response::{IntoResponse, Response};
 use cache_protocol::{LeaseGrant, names};
 
 use super::Service;
-use super::answer::{failure, json, required};
+use super::answer::{failure, json, required, unavailable};
 use crate::metrics::LeaseOutcome;
-use crate::store::{Claim, LeaseId};
+use crate::store::{Bid, Claim, LeaseId, Unavailable};
 use crate::waits::{Outcome, Seat};
 
 /// What a lookup wants to know beside what is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question {
-    /// How long to hold the lease if the asker gets it.
-    lease: Duration,
+    /// The lease that the asker wants.
+    bid: Bid,
     /// How long to wait for another's.
     wait: Option<Duration>,
 }
@@ -29,7 +29,7 @@ impl Question {
     pub(super) fn read(headers: &HeaderMap) -> Result<Option<Self>, Response> {
         let wait = milliseconds(headers, names::WAIT_MS_HEADER)?;
         match milliseconds(headers, names::LEASE_MS_HEADER)? {
-            Some(lease) => Ok(Some(Self { lease, wait })),
+            Some(duration) => Ok(Some(Self { bid: Bid { lease: named(headers)?, duration }, wait })),
             None if wait.is_none() => Ok(None),
             None => {
                 let (wait, lease) = (names::WAIT_MS_HEADER, names::LEASE_MS_HEADER);
@@ -44,8 +44,8 @@ impl Question {
         if lookup.fresh().is_some() {
             return Ok((lookup, None));
         }
-        let Some(wait) = self.wait else { return service.claim(key, self.lease).await };
-        let Some(mut seat) = Seat::take(service, key, self.lease, &lookup) else {
+        let Some(wait) = self.wait else { return service.claim(key, self.bid).await };
+        let Some(mut seat) = Seat::take(service, key, self.bid, &lookup) else {
             return Ok((lookup, Some(Claim::Pass)));
         };
         let mut stopping = service.stopping.clone();
@@ -72,8 +72,8 @@ pub(super) async fn take(State(service): State<Arc<Service>>, headers: HeaderMap
 
 async fn try_take(service: &Service, headers: &HeaderMap) -> Result<Response, Response> {
     let key = required(headers, names::KEY_HEADER)?;
-    let lease = duration(names::LEASE_MS_HEADER, required(headers, names::LEASE_MS_HEADER)?)?;
-    let claim = service.claim_lease(key, lease).await;
+    let duration = duration(names::LEASE_MS_HEADER, required(headers, names::LEASE_MS_HEADER)?)?;
+    let claim = service.claim_lease(key, Bid { lease: named(headers)?, duration }).await;
     service.metrics.lease(claim.into());
     Ok(match claim {
         Claim::Lead(id) => json(StatusCode::OK, &LeaseGrant { lease: id.to_string() }),
@@ -93,45 +93,73 @@ async fn try_release(service: &Service, headers: &HeaderMap) -> Result<Response,
     let lease = required(headers, names::LEASE_HEADER)?;
     let pass = milliseconds(headers, names::PASS_MS_HEADER)?;
     if let Some(lease) = LeaseId::read(lease) {
-        service.release(key, lease, pass).await;
+        service.release(key, lease, pass).await.map_err(|error| unavailable(&error))?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 impl Service {
     /// Takes the lease of a key where nothing may be served fresh; what is stored then, and who fetches.
-    pub(crate) async fn claim(&self, key: &str, lease: Duration) -> Outcome {
-        let claim = self.claim_lease(key, lease).await;
+    pub(crate) async fn claim(&self, key: &str, bid: Bid) -> Outcome {
+        let claim = self.claim_lease(key, bid).await;
         // Looked up behind the claim: whoever held the lease before may just have stored.
         let lookup = self.store.lookup(key).await?;
         if lookup.fresh().is_none() {
             return Ok((lookup, Some(claim)));
         }
         if let Claim::Lead(id) = claim {
-            self.release(key, id, None).await;
+            self.give_up(key, id).await;
         }
         Ok((lookup, None))
     }
 
     /// Takes the lease of a key. A store that does not answer keeps nobody from fetching.
-    async fn claim_lease(&self, key: &str, lease: Duration) -> Claim {
-        match self.store.claim(key, lease).await {
+    async fn claim_lease(&self, key: &str, bid: Bid) -> Claim {
+        match self.store.claim(key, bid).await {
             Ok(claim) => claim,
             Err(_) => {
                 self.metrics.lease(LeaseOutcome::Error);
-                Claim::Lead(LeaseId::fresh())
+                Claim::Lead(bid.lease)
             }
         }
     }
 
-    /// Releases a lease, and tells those who wait here. Where the store does not answer, it runs out.
-    pub(crate) async fn release(&self, key: &str, lease: LeaseId, pass: Option<Duration>) {
+    /// Releases a lease, and tells those who wait here.
+    pub(crate) async fn release(
+        &self,
+        key: &str,
+        lease: LeaseId,
+        pass: Option<Duration>,
+    ) -> Result<(), Unavailable> {
         self.waits.note_release(key, lease);
-        if self.store.release(key, lease, pass).await.is_err() {
+        let released = self.store.release(key, lease, pass).await;
+        if released.is_err() {
             self.metrics.lease(LeaseOutcome::Error);
         }
         self.waits.stir(key);
+        released
     }
+
+    /// Releases a lease that nobody has been given. Where the store does not answer, it runs out.
+    pub(crate) async fn give_up(&self, key: &str, lease: LeaseId) {
+        let _ = self.release(key, lease, None).await;
+    }
+}
+
+/// The lease that a claim names, or one that nobody has had.
+#[expect(clippy::result_large_err, reason = "the error is the answer, made once")]
+fn named(headers: &HeaderMap) -> Result<LeaseId, Response> {
+    if !headers.contains_key(names::LEASE_HEADER) {
+        return Ok(LeaseId::fresh());
+    }
+    let lease = required(headers, names::LEASE_HEADER)?;
+    LeaseId::read(lease).ok_or_else(|| {
+        let name = names::LEASE_HEADER;
+        failure(
+            StatusCode::BAD_REQUEST,
+            format!("header {name} is {lease:?}, expected 16 hexadecimal digits"),
+        )
+    })
 }
 
 #[expect(clippy::result_large_err, reason = "the error is the answer, made once")]

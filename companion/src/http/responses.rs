@@ -99,7 +99,7 @@ async fn try_store(service: &Service, headers: &HeaderMap, body: Body) -> Result
     service.metrics.store.record(outcome, start.elapsed());
     let lease = headers.get(LEASE).and_then(|lease| lease.to_str().ok()).and_then(LeaseId::read);
     match lease {
-        Some(lease) => service.release(key, lease, None).await,
+        Some(lease) => service.release(key, lease, None).await.map_err(|error| unavailable(&error))?,
         None => service.waits.stir(key),
     }
     Ok(answer)

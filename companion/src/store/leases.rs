@@ -1,10 +1,12 @@
 //! Leases: who fetches what others wait for.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::random;
 
-/// One holding of a key's lease. It is written as 16 hexadecimal digits.
+/// One holding of a key's lease, named by who claims it, so that it can be released although the answer to the claim was lost.
+/// It is written as 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LeaseId(u64);
 
@@ -25,6 +27,15 @@ impl fmt::Display for LeaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
+}
+
+/// What who claims a lease wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bid {
+    /// Which holding it is to be.
+    pub(crate) lease: LeaseId,
+    /// How long it lasts unless it is released.
+    pub(crate) duration: Duration,
 }
 
 /// What who claims a lease is told.

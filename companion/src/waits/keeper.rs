@@ -82,12 +82,12 @@ fn serve(service: &Service, key: &str, lookup: &Lookup) {
 async fn pass_on(service: &Service, key: &str, first: Waiter) -> Option<LeaseState> {
     let mut next = Some(first);
     while let Some(waiter) = next {
-        match service.claim(key, waiter.lease).await {
+        match service.claim(key, waiter.bid).await {
             Ok((lookup, Some(Claim::Lead(id)))) => {
                 if waiter.outcome.send(Ok((lookup, Some(Claim::Lead(id))))).is_ok() {
                     return Some(LeaseState::Held(id));
                 }
-                service.release(key, id, None).await;
+                service.give_up(key, id).await;
             }
             Ok((lookup, None)) => {
                 service.waits.put_back(key, waiter);

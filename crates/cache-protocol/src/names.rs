@@ -32,7 +32,8 @@ pub const TTL_HEADER: &str = "slipstream-ttl-ms";
 pub const LEASE_MS_HEADER: &str = "slipstream-lease-ms";
 /// Header of a lookup: how long to wait for what another fetches, in milliseconds.
 pub const WAIT_MS_HEADER: &str = "slipstream-wait-ms";
-/// Header: the lease of a key.
+/// Header: the lease of a key, as 16 hexadecimal digits. Whoever asks for one names it, so that it can be released although
+/// the answer was lost.
 pub const LEASE_HEADER: &str = "slipstream-lease";
 /// Header of a lease's release: how long lookups are told to fetch without waiting, in milliseconds.
 pub const PASS_MS_HEADER: &str = "slipstream-pass-ms";

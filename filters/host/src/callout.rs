@@ -101,9 +101,15 @@ impl CalloutResponse {
         Headers::read(MapId::CalloutResponse)
     }
 
+    /// One header's value, without the others.
+    pub fn header(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+        abi::header(MapId::CalloutResponse, name)
+    }
+
     /// The status code; none if the answer has none that is a number.
     pub fn status(&self) -> Result<Option<u16>, HostError> {
-        Ok(self.headers()?.status())
+        let status = self.header(":status")?;
+        Ok(status.and_then(|status| str::from_utf8(&status).ok()?.parse().ok()))
     }
 
     /// The body.

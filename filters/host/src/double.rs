@@ -65,6 +65,8 @@ impl SentCallout {
 pub struct Host {
     /// The clock, in nanoseconds since the Unix epoch.
     pub now_ns: u64,
+    /// What was drawn at random last; the next is one more.
+    pub random: u64,
     /// Lines logged.
     pub log: Vec<String>,
     /// Replies sent by filters.

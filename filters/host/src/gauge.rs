@@ -3,10 +3,8 @@
 //! Each VM adds its own changes to Envoy's gauge. What a VM has added is also in a list in Envoy's shared data: if it dies,
 //! one of the others finds that it has not been heard of, and takes its share off again.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
 use crate::abi::{self, CAS_MISMATCH, MetricKind};
-use crate::{HostError, monotonic_ns};
+use crate::{HostError, monotonic_ns, random};
 
 /// How long a VM may be silent before it counts as dead. One that was only slow finds its share gone, and adds it anew.
 const SILENCE_NS: u64 = 10_000_000_000;
@@ -40,10 +38,14 @@ struct Share {
 impl Gauge {
     /// A gauge at 0. `name` is the whole name; labels come first, see [`metric_model::encode_label`].
     pub fn new(name: impl Into<String>) -> Gauge {
-        let mut hasher = RandomState::new().build_hasher();
-        hasher.write_u64(monotonic_ns());
-        let id = hasher.finish();
-        Gauge { name: name.into(), metric: None, id, handed_over: 0, heard_at_ns: None, owed: 0 }
+        Gauge {
+            name: name.into(),
+            metric: None,
+            id: random::number(),
+            handed_over: 0,
+            heard_at_ns: None,
+            owed: 0,
+        }
     }
 
     /// Sets what this VM holds; to be called on each tick, for it is also the sign that this VM lives. After an error Envoy

@@ -27,6 +27,7 @@ pub mod metrics;
 mod pairs;
 mod plugin;
 mod property;
+pub mod random;
 mod route;
 pub mod shared;
 mod structs;

@@ -1,8 +1,6 @@
 //! What all VMs of one filter in one process know.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
-use crate::{HostError, abi, now_ns};
+use crate::{HostError, abi, random};
 
 const WHATEVER_IS_THERE: u32 = 0;
 
@@ -11,12 +9,7 @@ pub fn secret(name: &str) -> Result<String, HostError> {
     if let Some(secret) = read(name)? {
         return Ok(secret);
     }
-    let mut made = String::new();
-    for part in 0..2 {
-        let mut hasher = RandomState::new().build_hasher();
-        hasher.write_u64(now_ns() ^ part);
-        made.push_str(&format!("{:016x}", hasher.finish()));
-    }
+    let made = format!("{:016x}{:016x}", random::number(), random::number());
     abi::set_shared_data(name, made.as_bytes(), WHATEVER_IS_THERE)?;
     // Another VM may have made one at the same time: the later is everyone's.
     Ok(read(name)?.unwrap_or(made))

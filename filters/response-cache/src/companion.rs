@@ -1,6 +1,7 @@
 //! What the filter asks of the companion, and what it makes of the answers.
 
 use crate::config;
+use crate::leases::Ended;
 use crate::lookup::Found;
 use cache_protocol::{Entry, InvalidationRequest, TraceParent, names};
 use circuit_breaker::{Breaker, State};
@@ -45,11 +46,13 @@ impl Companion {
         self.send(poll, None, |poll| poll.send())
     }
 
-    /// Asks for the response stored under a full key. None while the breaker is open.
+    /// Asks for the response stored under a full key, and for the lease of this name, if for one. None while the breaker
+    /// is open.
     pub fn look_up(
         &mut self,
         key: &str,
         ask: Ask,
+        lease: &str,
         trace: Option<TraceParent>,
         now_ms: u64,
     ) -> Option<Result<Token, HostError>> {
@@ -61,13 +64,14 @@ impl Companion {
             Ask::Lease(lease_ms) => (lease_ms, 0),
             Ask::Wait(wait_ms) => (wait_ms, wait_ms),
         };
-        let (lease, wait) = (lease_ms.to_string(), wait_ms.to_string());
+        let (held, wait) = (lease_ms.to_string(), wait_ms.to_string());
         let headers = [
             (names::KEY_HEADER, key),
-            (names::LEASE_MS_HEADER, lease.as_str()),
+            (names::LEASE_HEADER, lease),
+            (names::LEASE_MS_HEADER, held.as_str()),
             (names::WAIT_MS_HEADER, wait.as_str()),
         ];
-        let count = 1 + usize::from(lease_ms > 0) + usize::from(wait_ms > 0);
+        let count = 1 + 2 * usize::from(lease_ms > 0) + usize::from(wait_ms > 0);
         let lookup = Callout {
             cluster: &self.config.cluster,
             authority: None,
@@ -109,7 +113,7 @@ impl Companion {
         lease: Option<&str>,
         trace: Option<TraceParent>,
     ) -> Option<Token> {
-        if self.breaker.state() != State::Closed {
+        if !self.is_there() {
             return None;
         }
         let ttl = ttl_ms.to_string();
@@ -131,11 +135,12 @@ impl Companion {
         self.send(store, trace, |store| store.send_for_plugin()).ok()
     }
 
-    /// Gives a lease back that nothing was stored under, so that whoever waits goes on. With `pass_ms`, nobody is to wait
-    /// for this key for so long: its answers are not stored. A lease that cannot be given back runs out.
-    pub fn release(&self, key: &str, lease: &str, pass_ms: Option<u64>) {
-        let pass = pass_ms.map(|pass_ms| pass_ms.to_string());
-        let mut headers = vec![(names::KEY_HEADER, key), (names::LEASE_HEADER, lease)];
+    /// Gives a lease back that nothing was stored under, so that whoever waits goes on; that an answer has come is for the
+    /// plugin to hear.
+    pub fn release(&self, ended: &Ended) -> Result<Token, HostError> {
+        let pass = ended.pass_ms.map(|pass_ms| pass_ms.to_string());
+        let mut headers =
+            vec![(names::KEY_HEADER, ended.key.as_str()), (names::LEASE_HEADER, ended.lease.as_str())];
         headers.extend(pass.as_deref().map(|pass| (names::PASS_MS_HEADER, pass)));
         let release = Callout {
             cluster: &self.config.cluster,
@@ -146,7 +151,12 @@ impl Companion {
             body: &[],
             timeout_ms: self.config.lookup_timeout_ms,
         };
-        let _ = self.send(release, None, |release| release.send_for_plugin());
+        self.send(release, None, |release| release.send_for_plugin())
+    }
+
+    /// Whether it has answered last time, and is not being left alone.
+    pub fn is_there(&self) -> bool {
+        self.breaker.state() == State::Closed
     }
 
     /// Asks that something be invalidated everywhere.

@@ -3,9 +3,8 @@
 use crate::companion::Companion;
 use cache_protocol::{LogPage, PollAnswer, names};
 use invalidation::{InvalidationSet, Position};
-use slipstream_host::{CalloutError, CalloutResponse, HostError, Token};
+use slipstream_host::{CalloutError, CalloutResponse, HostError, Token, random};
 use std::fmt::Write;
-use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// How long the companion holds a poll that has nothing to tell, until it has said how long its leases are.
 const FIRST_WAIT_MS: u64 = 100;
@@ -45,8 +44,7 @@ pub enum Followed {
 impl Follower {
     /// A follower that knows nothing yet.
     pub fn new() -> Follower {
-        let id = RandomState::new().build_hasher().finish();
-        Follower { id, set: None, lease_until_ms: 0, wait_ms: FIRST_WAIT_MS, poll: None }
+        Follower { id: random::number(), set: None, lease_until_ms: 0, wait_ms: FIRST_WAIT_MS, poll: None }
     }
 
     /// Where it has read to; none before the first answer.

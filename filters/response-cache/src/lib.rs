@@ -8,6 +8,7 @@ mod config;
 mod flights;
 mod follower;
 mod l1;
+mod leases;
 mod lookup;
 mod measures;
 mod outbox;

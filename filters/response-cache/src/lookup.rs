@@ -7,10 +7,10 @@ use slipstream_host::{CalloutError, CalloutResponse, Headers};
 use std::cell::OnceCell;
 
 /// Who fetches what is not stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fetching {
-    /// The asker, under this lease.
-    Lead(String),
+    /// The asker, under the lease that it has asked for.
+    Lead,
     /// Someone else, and the asker may wait.
     Wait,
     /// Everyone for themselves: such answers are not stored.
@@ -70,12 +70,12 @@ impl LookupAnswer {
 
     /// Who is to fetch what has not been found, or not fresh.
     pub fn fetching(&self) -> Fetching {
-        match self.text(names::FETCH_HEADER) {
-            Some(names::FETCH_LEAD) => self
-                .text(names::LEASE_HEADER)
-                .map_or(Fetching::Unsaid, |lease| Fetching::Lead(lease.to_owned())),
-            Some(names::FETCH_WAIT) => Fetching::Wait,
-            Some(names::FETCH_PASS) => Fetching::Pass,
+        let fetch =
+            self.response.as_ref().ok().and_then(|response| response.header(names::FETCH_HEADER).ok()?);
+        match fetch.as_deref().map(str::from_utf8) {
+            Some(Ok(names::FETCH_LEAD)) => Fetching::Lead,
+            Some(Ok(names::FETCH_WAIT)) => Fetching::Wait,
+            Some(Ok(names::FETCH_PASS)) => Fetching::Pass,
             _ => Fetching::Unsaid,
         }
     }

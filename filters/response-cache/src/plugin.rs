@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::flights::{Flights, Landed};
 use crate::follower::{Followed, Follower};
 use crate::l1::L1;
+use crate::leases::{Ended, Leases};
 use crate::measures::Measures;
 use crate::outbox::Outbox;
 use crate::question::Questions;
@@ -12,7 +13,7 @@ use crate::settings::Settings;
 use crate::stored::Stored;
 use crate::stream::{CacheStream, Refresh};
 use cache_policy::{Policy, RoutePolicy};
-use cache_protocol::{InvalidationRequest, TraceParent, View};
+use cache_protocol::{Entry, InvalidationRequest, TraceParent, View};
 use invalidation::Verdict;
 use slipstream_host::{
     CalloutError, CalloutResponse, ConfigError, ContextId, Plugin, Routes, Token, now_ms, wake,
@@ -36,6 +37,7 @@ pub struct ResponseCache {
     landed: RefCell<HashMap<ContextId, Landed>>,
     /// Refreshes under way.
     pub(crate) refreshes: RefCell<HashMap<Token, Refresh>>,
+    leases: RefCell<Leases>,
     /// What is stored once something else has been.
     next_stores: RefCell<HashMap<Token, NextStore>>,
     outbox: RefCell<Outbox>,
@@ -75,6 +77,7 @@ impl Plugin for ResponseCache {
             flights: RefCell::default(),
             landed: RefCell::default(),
             refreshes: RefCell::default(),
+            leases: RefCell::default(),
             next_stores: RefCell::default(),
             outbox: RefCell::default(),
             retry: RefCell::default(),
@@ -92,6 +95,7 @@ impl Plugin for ResponseCache {
         self.poll(now);
         self.outbox.borrow_mut().expire(now);
         self.retry_undelivered();
+        self.give_back_again(now);
         // What is left is of streams that were gone by then.
         self.landed.borrow_mut().clear();
         self.flights.borrow_mut().expire(now);
@@ -108,8 +112,11 @@ impl Plugin for ResponseCache {
     fn on_callout(&self, token: Token, response: Result<CalloutResponse, CalloutError>) {
         if self.follower.borrow().awaits(token) {
             self.followed(response);
-        } else if !self.refreshed(token, &response) && !self.store_next(token) {
-            self.retried(token, &response);
+        } else {
+            self.leases.borrow_mut().answered(token, || response.as_ref().ok()?.status().ok()?);
+            if !self.refreshed(token, &response) && !self.store_next(token) {
+                self.retried(token, &response);
+            }
         }
         // Some may wait for what was stored.
         self.wake_landed();
@@ -156,23 +163,57 @@ impl ResponseCache {
             Some(token) => {
                 self.next_stores.borrow_mut().insert(token, next);
             }
-            None => self.store_now(&next),
+            None => self.store_now(next),
         }
     }
 
     /// Stores what was to be stored after this; false if nothing was.
     fn store_next(&self, token: Token) -> bool {
         let next = self.next_stores.borrow_mut().remove(&token);
-        next.inspect(|next| self.store_now(next)).is_some()
+        next.map(|next| self.store_now(next)).is_some()
     }
 
-    fn store_now(&self, next: &NextStore) {
+    fn store_now(&self, next: NextStore) {
         let NextStore { stored, keep_ms, lease } = next;
-        let companion = self.companion.borrow();
-        if companion.store(&stored.entry, *keep_ms, lease.as_deref(), None).is_none()
-            && let Some(lease) = lease
-        {
-            companion.release(&stored.entry.key, lease, None);
+        self.store_under(&stored.entry, keep_ms, lease, None);
+    }
+
+    /// Stores a response at the companion, which ends the lease; the token of the callout, if it could be sent.
+    pub(crate) fn store_under(
+        &self,
+        entry: &Entry,
+        keep_ms: u64,
+        lease: Option<String>,
+        trace: Option<TraceParent>,
+    ) -> Option<Token> {
+        let sent = self.companion.borrow().store(entry, keep_ms, lease.as_deref(), trace);
+        if let Some(lease) = lease {
+            let ended = self.ended(&entry.key, lease, None);
+            self.leases.borrow_mut().ending(sent, ended);
+        }
+        sent
+    }
+
+    /// Gives a lease back under which nothing was stored. With `pass_ms`, nobody is to wait for this key for so long: its
+    /// answers are not stored.
+    pub(crate) fn release(&self, key: &str, lease: String, pass_ms: Option<u64>) {
+        self.give_back(self.ended(key, lease, pass_ms));
+    }
+
+    fn ended(&self, key: &str, lease: String, pass_ms: Option<u64>) -> Ended {
+        let runs_out_ms = now_ms() + self.config.collapse_wait_ms;
+        Ended { key: key.to_owned(), lease, pass_ms, runs_out_ms }
+    }
+
+    fn give_back(&self, ended: Ended) {
+        let sent = self.companion.borrow().release(&ended).ok();
+        self.leases.borrow_mut().ending(sent, ended);
+    }
+
+    fn give_back_again(&self, now_ms: u64) {
+        if self.companion.borrow().is_there() {
+            let owed = self.leases.borrow_mut().take_owed(now_ms);
+            owed.into_iter().for_each(|ended| self.give_back(ended));
         }
     }
 

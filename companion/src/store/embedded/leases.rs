@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::{Claim, LeaseId, LeaseState};
+use super::super::{Bid, Claim, LeaseId, LeaseState};
 
 /// The most keys that have a lease; past that everyone leads.
 const MAX_KEYS: usize = 100_000;
@@ -34,19 +34,19 @@ struct Held {
 
 impl LocalLeases {
     /// Takes the lease of a key if it is free.
-    pub(in super::super) fn claim(&self, key: &str, lease: Duration) -> Claim {
+    pub(in super::super) fn claim(&self, key: &str, bid: Bid) -> Claim {
         let now = Instant::now();
         let mut keys = self.lock();
         match keys.held.get(key).filter(|held| now < held.ends) {
-            Some(Held { lease: Some(_), .. }) => return Claim::Wait,
+            Some(Held { lease: Some(lease), .. }) if *lease != bid.lease => return Claim::Wait,
             Some(Held { lease: None, .. }) => return Claim::Pass,
+            Some(_) => return Claim::Lead(bid.lease),
             None => {}
         }
-        let id = LeaseId::fresh();
         if keys.has_room_for(key, now) {
-            keys.held.insert(key.to_owned(), Held { lease: Some(id), ends: now + lease });
+            keys.held.insert(key.to_owned(), Held { lease: Some(bid.lease), ends: now + bid.duration });
         }
-        Claim::Lead(id)
+        Claim::Lead(bid.lease)
     }
 
     /// Releases the lease of a key, if it is this one.
@@ -98,6 +98,11 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// Wants a lease that nobody has had, for a second.
+    fn bid() -> Bid {
+        Bid { lease: LeaseId::fresh(), duration: SECOND }
+    }
+
     fn lead(claim: Claim) -> LeaseId {
         match claim {
             Claim::Lead(id) => id,
@@ -108,37 +113,39 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_leads_until_it_releases_or_runs_out() {
         let leases = LocalLeases::default();
-        let first = lead(leases.claim("a", SECOND));
-        assert_eq!(leases.claim("a", SECOND), Claim::Wait);
+        let first = lead(leases.claim("a", bid()));
+        assert_eq!(leases.claim("a", bid()), Claim::Wait);
         assert_eq!(leases.state("a"), (LeaseState::Held(first), SECOND));
-        lead(leases.claim("b", SECOND));
+        let again = Bid { lease: first, duration: SECOND };
+        assert_eq!(leases.claim("a", again), Claim::Lead(first), "who asks again has it");
+        lead(leases.claim("b", bid()));
         leases.release("a", LeaseId::fresh(), None);
-        assert_eq!(leases.claim("a", SECOND), Claim::Wait, "another's release changes nothing");
+        assert_eq!(leases.claim("a", bid()), Claim::Wait, "another's release changes nothing");
         leases.release("a", first, None);
-        let second = lead(leases.claim("a", SECOND));
+        let second = lead(leases.claim("a", bid()));
         tokio::time::advance(SECOND).await;
         assert_eq!(leases.state("a").0, LeaseState::Free);
-        let third = lead(leases.claim("a", SECOND));
+        let third = lead(leases.claim("a", bid()));
         leases.release("a", second, Some(SECOND));
         assert_eq!(leases.state("a").0, LeaseState::Held(third));
         leases.release("a", third, Some(SECOND));
-        assert_eq!((leases.claim("a", SECOND), leases.state("a").0), (Claim::Pass, LeaseState::Pass));
+        assert_eq!((leases.claim("a", bid()), leases.state("a").0), (Claim::Pass, LeaseState::Pass));
         tokio::time::advance(SECOND).await;
-        lead(leases.claim("a", SECOND));
+        lead(leases.claim("a", bid()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn leases_are_bounded() {
         let leases = LocalLeases::default();
         for number in 0..MAX_KEYS {
-            lead(leases.claim(&number.to_string(), SECOND));
+            lead(leases.claim(&number.to_string(), bid()));
         }
-        lead(leases.claim("one more", SECOND));
-        lead(leases.claim("one more", SECOND));
-        assert_eq!(leases.claim("0", SECOND), Claim::Wait);
+        lead(leases.claim("one more", bid()));
+        lead(leases.claim("one more", bid()));
+        assert_eq!(leases.claim("0", bid()), Claim::Wait);
         tokio::time::advance(SECOND).await;
-        lead(leases.claim("one more", SECOND));
-        assert_eq!(leases.claim("one more", SECOND), Claim::Wait);
+        lead(leases.claim("one more", bid()));
+        assert_eq!(leases.claim("one more", bid()), Claim::Wait);
         assert_eq!(leases.lock().held.len(), 1);
     }
 

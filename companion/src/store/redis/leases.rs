@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use super::super::{Claim, LeaseId, LeaseState, Unavailable};
+use super::super::{Bid, Claim, LeaseId, LeaseState, Unavailable};
 use super::{RedisStore, milliseconds};
 
 /// How often whoever waits looks whether a lease has changed.
 pub(crate) const LEASE_POLL: Duration = Duration::from_millis(10);
 
 impl RedisStore {
-    pub(in super::super) async fn claim(&self, key: &str, lease: Duration) -> Result<Claim, Unavailable> {
+    pub(in super::super) async fn claim(&self, key: &str, bid: Bid) -> Result<Claim, Unavailable> {
         let link = self.link()?;
-        let id = LeaseId::fresh();
         let name = self.keys.lease(key);
         let mut call = self.scripts.claim.key(&name);
-        call.arg(id.to_string()).arg(milliseconds(lease));
+        call.arg(bid.lease.to_string()).arg(milliseconds(bid.duration));
         let holder: String = self.run_at(&link, &name, &call).await?;
         Ok(match state(Some(&holder)) {
-            LeaseState::Held(holder) if holder == id => Claim::Lead(id),
+            LeaseState::Held(holder) if holder == bid.lease => Claim::Lead(holder),
             LeaseState::Pass => Claim::Pass,
             LeaseState::Held(_) | LeaseState::Free => Claim::Wait,
         })

@@ -20,6 +20,14 @@ pub fn monotonic_ns() -> u64 {
     now_ns()
 }
 
+/// The double's next number.
+pub fn random() -> u64 {
+    with(|host| {
+        host.random = host.random.wrapping_add(1);
+        host.random
+    })
+}
+
 /// Asks for ticks: the double's test ticks by itself.
 pub fn set_tick_period(_period_ms: u32) -> Result<(), HostError> {
     with(|host| host.may("set_tick_period"))

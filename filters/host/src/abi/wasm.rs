@@ -4,6 +4,7 @@
 
 use super::{BufferId, Half, Level, MapId, MetricKind, SharedData};
 use crate::HostError;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ptr::null_mut;
 
 const OK: u32 = 0;
@@ -141,6 +142,13 @@ pub fn monotonic_ns() -> u64 {
     // SAFETY: the host writes one u64 during the call.
     let _ = unsafe { clock_time_get(MONOTONIC, 1, &mut time) };
     time
+}
+
+/// A random number: the standard library's hasher is keyed by the host's randomness, and the time tells apart what one VM draws.
+pub fn random() -> u64 {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u64(monotonic_ns());
+    hasher.finish()
 }
 
 /// Asks for `on_tick` every `period_ms` milliseconds.

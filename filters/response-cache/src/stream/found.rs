@@ -22,13 +22,18 @@ impl CacheStream {
         looking: Looking,
         response: Result<CalloutResponse, CalloutError>,
     ) -> Action {
-        let Looking { mut asked, ask, lead } = looking;
+        let Looking { mut asked, ask, mut lead } = looking;
         let plugin = self.plugin.clone();
         let now_ms = now_ms();
         let answer = LookupAnswer::new(response);
         let body = answer.body(plugin.companion.borrow().max_envelope_bytes());
         let found = answer.found(asked.key(), body.as_deref());
         plugin.companion.borrow_mut().looked_up(&found, now_ms);
+        if let Some(lead) = &mut lead
+            && !matches!(found, Found::Failed)
+        {
+            lead.answered(answer.fetching());
+        }
         let (mut missed, outcome) = match found {
             Found::Nothing(position) => {
                 (Missed { position: Some(position), ..self.missed(asked) }, Outcome::Miss)
@@ -44,7 +49,7 @@ impl CacheStream {
                 }
                 return self.seek(asked, now_ms);
             }
-            Found::Entry(view) => match self.weigh(asked, &view, lead.as_ref(), &answer, now_ms) {
+            Found::Entry(view) => match self.weigh(asked, &view, lead.as_mut(), &answer, now_ms) {
                 Some(missed) => missed,
                 None => {
                     if plugin.l1.borrow().is_on() || lead.is_some() {
@@ -64,7 +69,6 @@ impl CacheStream {
         missed.asked.come_back();
         let Some(lead) = lead else { return self.miss(missed, outcome, None) };
         match answer.fetching() {
-            Fetching::Lead(lease) => self.miss(missed, outcome, Some(lead.under(lease))),
             Fetching::Wait if !matches!(ask, Ask::Wait(_)) => {
                 self.wait_for_others(missed, lead, outcome, now_ms)
             }
@@ -72,7 +76,7 @@ impl CacheStream {
                 lead.land(Landed::NotStorable);
                 self.miss(missed, outcome, None)
             }
-            Fetching::Unsaid => self.miss(missed, outcome, Some(lead)),
+            Fetching::Lead | Fetching::Unsaid => self.miss(missed, outcome, Some(lead)),
         }
     }
 
@@ -81,7 +85,7 @@ impl CacheStream {
         &mut self,
         asked: Asked,
         view: &View<'_>,
-        lead: Option<&Lead>,
+        lead: Option<&mut Lead>,
         answer: &LookupAnswer,
         now_ms: u64,
     ) -> Option<(Missed, Outcome)> {
@@ -95,7 +99,7 @@ impl CacheStream {
         let worth = asked.worth(&view.headers, &times_of(view), is_soft, &self.plugin, now_ms);
         let (reason, outcome) = match worth {
             Worth::Fresh { .. } | Worth::Stale { .. } => {
-                if self.serve_found(&asked, view, worth, lead, answer) {
+                if self.serve_found(&asked, view, worth, lead) {
                     return None;
                 }
                 (Forward::Partial, Outcome::Miss)
@@ -110,25 +114,20 @@ impl CacheStream {
         Some((Missed { asked, reason, position, stale }, outcome))
     }
 
-    /// Serves what the companion has found. What is stale is refreshed by whom the companion gives leave. What is fresh here, but
-    /// was not by the companion's clock, nobody fetches: its lease is given back, for others would wait for it.
+    /// Serves what the companion has found. What is stale is refreshed by whom the companion gives leave.
     fn serve_found(
         &mut self,
         asked: &Asked,
         stored: &impl Answer,
         worth: Worth,
-        lead: Option<&Lead>,
-        answer: &LookupAnswer,
+        lead: Option<&mut Lead>,
     ) -> bool {
         let is_served = self.serve(asked, stored, worth, Outcome::L2);
         if is_served
-            && lead.is_some()
-            && let Fetching::Lead(lease) = answer.fetching()
+            && matches!(worth, Worth::Stale { .. })
+            && let Some(lease) = lead.and_then(Lead::take_lease)
         {
-            match worth {
-                Worth::Stale { .. } => self.plugin.refresh(asked.key(), &asked.request, lease),
-                _ => self.plugin.companion.borrow().release(asked.key(), &lease, None),
-            }
+            self.plugin.refresh(asked.key(), &asked.request, lease);
         }
         is_served
     }

@@ -127,7 +127,7 @@ impl CacheStream {
         // Only what is stored under the key that others wait for ends their waiting.
         let lease = lead.as_mut().filter(|lead| lead.key() == entry.key).and_then(Lead::take_lease);
         let is_of_use_to_others = entry.freshness_lifetime_ms > entry.initial_age_ms;
-        let sent = self.plugin.companion.borrow().store(&entry, keep_ms, lease.as_deref(), self.trace);
+        let sent = self.plugin.store_under(&entry, keep_ms, lease, self.trace);
         self.plugin.measures.borrow_mut().stored(sent.is_some());
         let stored = Rc::new(Stored::new(entry));
         self.plugin.l1.borrow_mut().insert(stored.clone());

@@ -22,7 +22,7 @@ pub(super) struct Refreshing {
 impl Refreshing {
     /// The leadership that the refresh has.
     pub(super) fn lead(&self, plugin: Rc<ResponseCache>, key: &str) -> Lead {
-        Lead::new(plugin, key.to_owned()).under(self.lease.clone())
+        Lead::under(plugin, key.to_owned(), self.lease.clone())
     }
 }
 
@@ -44,7 +44,7 @@ impl ResponseCache {
     /// Has the response to a request fetched anew, under this lease.
     pub(super) fn refresh(&self, key: &str, request: &Headers, lease: String) {
         if self.send_refresh(key, request, &lease).is_none() {
-            self.companion.borrow().release(key, &lease, None);
+            self.release(key, lease, None);
         }
     }
 
@@ -79,7 +79,7 @@ impl ResponseCache {
         self.measures.borrow_mut().refreshed(response.is_ok());
         if response.is_err() {
             // It may never have come to where the lease would have been given back.
-            self.companion.borrow().release(&key, &lease, None);
+            self.release(&key, lease, None);
         }
         true
     }

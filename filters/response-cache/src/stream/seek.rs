@@ -64,11 +64,15 @@ impl CacheStream {
     }
 
     /// Asks the companion.
-    pub(super) fn look_up(&mut self, asked: Asked, ask: Ask, lead: Option<Lead>, now_ms: u64) -> Action {
+    pub(super) fn look_up(&mut self, asked: Asked, ask: Ask, mut lead: Option<Lead>, now_ms: u64) -> Action {
         self.trace = super::trace_of(&asked.request);
-        let sent = self.plugin.companion.borrow_mut().look_up(asked.key(), ask, self.trace, now_ms);
+        let lease = lead.as_ref().map(Lead::lease).unwrap_or_default();
+        let sent = self.plugin.companion.borrow_mut().look_up(asked.key(), ask, lease, self.trace, now_ms);
         let outcome = match sent {
             Some(Ok(token)) => {
+                if let Some(lead) = &mut lead {
+                    lead.asked();
+                }
                 self.state = State::LookingUp(token, Box::new(Looking { asked, ask, lead }));
                 return Action::Pause;
             }

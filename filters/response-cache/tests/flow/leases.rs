@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use cache_protocol::Entry;
+use slipstream_host::double::advance_ms;
 
 /// What has been given back: its key, its lease, and for how long nobody is to wait.
 fn released() -> Option<[Option<String>; 3]> {
@@ -16,6 +17,23 @@ fn given_back(pass_ms: Option<&str>) -> Option<[Option<String>; 3]> {
     Some([Some(KEY), Some(LEASE), pass_ms].map(|value| value.map(str::to_owned)))
 }
 
+/// Asks for something else, which is answered with this status.
+fn ask(proxy: &Proxy, path: &str, status: Option<u16>) {
+    let mut other = proxy.stream();
+    other.request(&[(":method", "GET"), (":authority", "a"), (":path", path)], b"");
+    let position = POSITION.to_string();
+    let fields = [("slipstream-position", position.as_str())];
+    other.answer(callout("GET /v1/responses").token, status, &fields, b"");
+}
+
+/// Fails so often that the companion is left alone from now on.
+fn leave_alone(proxy: &Proxy) {
+    for path in ["/1", "/2", "/3", "/4", "/5"] {
+        ask(proxy, path, None);
+    }
+    while released().is_some() {}
+}
+
 #[test]
 fn a_lookup_asks_for_a_lease_as_long_as_others_wait() {
     for (wait_ms, asked) in [(None, Some("5000")), (Some(700), Some("700")), (Some(0), None)] {
@@ -24,6 +42,7 @@ fn a_lookup_asks_for_a_lease_as_long_as_others_wait() {
         proxy.stream().request(GET, b"");
         let lookup = callout("GET /v1/responses");
         assert_eq!(lookup.header("slipstream-lease-ms"), asked, "{wait_ms:?}");
+        assert_eq!(lookup.header("slipstream-lease"), asked.map(|_| LEASE), "{wait_ms:?}: which one");
         assert_eq!((lookup.header("slipstream-wait-ms"), lookup.timeout_ms), (None, 100), "{wait_ms:?}");
     }
 }
@@ -63,7 +82,7 @@ fn what_is_validated_under_a_lease_is_stored_under_it() {
     stream.request(GET, b"");
     let lookup = callout("GET /v1/responses");
     let old = Entry { freshness_lifetime_ms: 500, ..entry("x") };
-    let fields = [("slipstream-fetch", "lead"), ("slipstream-lease", LEASE)];
+    let fields = [("slipstream-fetch", "lead")];
     stream.answer(lookup.token, Some(200), &fields, &old.encode());
     assert_eq!(resumed(), 1);
     stream.response_headers(&[(":status", "304"), ("cache-control", "max-age=60")], true);
@@ -78,7 +97,7 @@ fn what_is_fresh_here_though_not_by_the_companions_clock_gives_the_lease_back() 
     let mut stream = proxy.stream();
     stream.request(GET, b"");
     let lookup = callout("GET /v1/responses");
-    let fields = [("slipstream-fetch", "lead"), ("slipstream-lease", LEASE)];
+    let fields = [("slipstream-fetch", "lead")];
     stream.answer(lookup.token, Some(200), &fields, &entry("x").encode());
     assert_eq!(released(), given_back(None));
     assert_eq!(answered(&proxy, &[]).body, b"x");
@@ -149,21 +168,18 @@ fn a_store_that_cannot_be_sent_gives_the_lease_back_for_what_varies() {
     stream.response_headers(&ok(&[("vary", "accept-language")]), false);
     stream.response_body(b"x", true);
     let variant = callout("PUT /v1/responses");
-    // The companion is left alone from now on.
-    for path in 0..5 {
-        let mut other = proxy.stream();
-        let path = format!("/{path}");
-        other.request(&[(":method", "GET"), (":authority", "a"), (":path", &path)], b"");
-        other.answer(callout("GET /v1/responses").token, None, &[], b"");
-    }
+    leave_alone(&proxy);
     proxy.answer(variant.token, Some(204), &[], b"");
-    assert_eq!(find_callout("PUT /v1/responses"), None);
+    assert_eq!((find_callout("PUT /v1/responses"), released()), (None, None), "nor is it given back before");
+    advance_ms(1_000);
+    ask(&proxy, "/other", Some(404));
+    proxy.tick_after_ms(20);
     assert_eq!(released(), given_back(None));
 }
 
 #[test]
 fn a_companion_that_knows_no_leases_does_as_well() {
-    for fields in [&[][..], &[("slipstream-fetch", "lead")], &[("slipstream-fetch", "later")]] {
+    for fields in [&[][..], &[("slipstream-fetch", "later")]] {
         let proxy = leased_proxy();
         let mut stream = proxy.stream();
         stream.request(GET, b"");
@@ -175,4 +191,76 @@ fn a_companion_that_knows_no_leases_does_as_well() {
         drop(stream);
         assert_eq!(released(), None);
     }
+}
+
+#[test]
+fn a_client_that_goes_before_the_answer_comes_gives_back_what_it_may_have_got() {
+    let proxy = leased_proxy();
+    let mut stream = proxy.stream();
+    stream.request(GET, b"");
+    callout("GET /v1/responses");
+    drop(stream);
+    assert_eq!(released(), given_back(None));
+}
+
+#[test]
+fn whoever_hears_no_answer_holds_the_lease_as_far_as_it_knows() {
+    for answer in [None, Some(503), Some(500)] {
+        let proxy = leased_proxy();
+        let mut stream = proxy.stream();
+        stream.request(GET, b"");
+        stream.answer(callout("GET /v1/responses").token, answer, &[], b"not for you");
+        assert_eq!((resumed(), released()), (1, None), "{answer:?}");
+        stream.response_headers(OK_JSON, true);
+        assert_eq!(callout("PUT /v1/responses").header("slipstream-lease"), Some(LEASE), "{answer:?}");
+        drop(stream);
+        assert_eq!(released(), None, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_lease_that_a_store_has_not_ended_is_given_back_until_that_is_acknowledged() {
+    for stored in [None, Some(503), Some(413), Some(400)] {
+        let proxy = leased_proxy();
+        let mut stream = leased(&proxy);
+        stream.response_headers(OK_JSON, true);
+        proxy.answer(callout("PUT /v1/responses").token, stored, &[], b"");
+        for released in [None, Some(503), Some(204)] {
+            proxy.tick_after_ms(20);
+            let release = callout("DELETE /v1/leases");
+            assert_eq!(release.header("slipstream-lease"), Some(LEASE));
+            proxy.tick_after_ms(20);
+            assert_eq!(find_callout("DELETE /v1/leases"), None, "one at a time");
+            proxy.answer(release.token, released, &[], b"");
+        }
+        proxy.tick_after_ms(20);
+        assert_eq!(released(), None, "{stored:?}: acknowledged");
+    }
+}
+
+#[test]
+fn a_lease_that_has_ended_or_run_out_is_not_given_back() {
+    for (stored, after_ms) in [(Some(204), 20), (Some(409), 20), (None, 5_000)] {
+        let proxy = leased_proxy();
+        let mut stream = leased(&proxy);
+        stream.response_headers(OK_JSON, true);
+        proxy.answer(callout("PUT /v1/responses").token, stored, &[], b"");
+        proxy.tick_after_ms(after_ms);
+        assert_eq!(released(), None, "{stored:?} {after_ms}");
+    }
+}
+
+#[test]
+fn a_companion_that_is_left_alone_gets_its_lease_back_afterwards() {
+    let proxy = leased_proxy_with(r#"{"companion": {"cluster": "companion", "breaker_open_ms": 1000}}"#);
+    let mut stream = leased(&proxy);
+    leave_alone(&proxy);
+    stream.response_headers(OK_JSON, true);
+    assert_eq!(find_callout("PUT /v1/responses"), None, "it cannot be stored");
+    proxy.tick_after_ms(20);
+    assert_eq!(released(), None, "not while it is left alone");
+    advance_ms(1_000);
+    ask(&proxy, "/other", Some(404));
+    proxy.tick_after_ms(20);
+    assert_eq!(released(), given_back(None));
 }

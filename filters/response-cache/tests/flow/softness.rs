@@ -23,7 +23,7 @@ fn softened(route: &serde_json::Value) -> Proxy {
 /// Answers the lookup under way with what is stored, which the companion calls stale.
 fn answer_stale(stream: &mut Stream, fetch: &str) {
     let lookup = callout("GET /v1/responses");
-    let fields = [("slipstream-stale", "1"), ("slipstream-fetch", fetch), ("slipstream-lease", LEASE)];
+    let fields = [("slipstream-stale", "1"), ("slipstream-fetch", fetch)];
     stream.answer(lookup.token, Some(200), &fields, &entry("stored").encode());
 }
 

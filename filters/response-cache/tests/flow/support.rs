@@ -25,6 +25,7 @@ pub type Proxy = Double<ResponseCache>;
 /// A proxy whose route opts in to a default lifetime.
 fn proxy_with(config: &str) -> Proxy {
     let proxy = Double::start(config).unwrap();
+    with(|host| host.random = u64::from_str_radix(LEASE, 16).unwrap() - 1);
     set_property(Property::ROUTE_NAME, b"items");
     set_property(Property::CLUSTER_NAME, b"shop");
     set_route(
@@ -197,7 +198,7 @@ pub fn count(proxy: &Proxy, labels: &str, name: &str) -> i64 {
     slipstream_host::double::metric(&format!("{labels}slipstream_cache_{name}_total")).unwrap_or(0)
 }
 
-/// A lease.
+/// The first lease that is asked for.
 pub const LEASE: &str = "0123456789abcdef";
 
 /// Answers the lookup under way with nothing, and with who is to fetch it.
@@ -205,8 +206,6 @@ pub fn answer_fetch(stream: &mut Stream, fetch: &str) -> SentCallout {
     let lookup = callout("GET /v1/responses");
     let position = POSITION.to_string();
     let fields = [("slipstream-position", position.as_str()), ("slipstream-fetch", fetch)];
-    let lease = (fetch == "lead").then_some(("slipstream-lease", LEASE));
-    let fields: Vec<_> = fields.into_iter().chain(lease).collect();
     stream.answer(lookup.token, Some(404), &fields, b"");
     lookup
 }
