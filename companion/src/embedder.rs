@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use minilm::{Limits, Model, Precision, Tokens, Worker};
+
+pub(crate) use minilm::Priority;
 use tokio::sync::oneshot;
 
 use crate::config;
@@ -98,17 +100,17 @@ impl Embedder {
         }
     }
 
-    /// Embeds these, in their order; each vector has length 1.
-    pub(crate) async fn embed(&self, inputs: Vec<Input>) -> Result<Embedded, EmbedError> {
+    /// Embeds these, in their order; each vector has length 1. A server knows no priorities.
+    pub(crate) async fn embed(&self, inputs: Vec<Input>, priority: Priority) -> Result<Embedded, EmbedError> {
         match self {
-            Self::Local(worker) => embed_here(worker, inputs).await,
+            Self::Local(worker) => embed_here(worker, inputs, priority).await,
             Self::Remote(remote) => remote.embed(inputs).await,
         }
     }
 
     /// Embeds one text.
-    pub(crate) async fn embed_text(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
-        let embedded = self.embed(vec![Input::Text(text.to_owned())]).await?;
+    pub(crate) async fn embed_text(&self, text: &str, priority: Priority) -> Result<Vec<f32>, EmbedError> {
+        let embedded = self.embed(vec![Input::Text(text.to_owned())], priority).await?;
         embedded
             .vectors
             .into_iter()
@@ -117,7 +119,7 @@ impl Embedder {
     }
 }
 
-async fn embed_here(worker: &Worker, inputs: Vec<Input>) -> Result<Embedded, EmbedError> {
+async fn embed_here(worker: &Worker, inputs: Vec<Input>, priority: Priority) -> Result<Embedded, EmbedError> {
     let model = worker.model();
     let cut = |input: Input| match input {
         Input::Text(text) => model.tokens(&text),
@@ -132,7 +134,7 @@ async fn embed_here(worker: &Worker, inputs: Vec<Input>) -> Result<Embedded, Emb
     let (reply, replied) = oneshot::channel();
     // A caller that has gone away does not want them any more.
     let reply = |vectors| drop(reply.send(vectors));
-    worker.submit(texts, reply).map_err(|error| EmbedError::Busy(error.to_string()))?;
+    worker.submit(texts, priority, reply).map_err(|error| EmbedError::Busy(error.to_string()))?;
     match replied.await {
         Ok(vectors) => Ok(Embedded { vectors, tokens }),
         Err(_) => Err(EmbedError::Unavailable("its thread has ended".to_owned())),

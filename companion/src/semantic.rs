@@ -25,11 +25,16 @@ pub(crate) use namespace::{Scope, fingerprint, scope_key};
 use state::State;
 
 use crate::config::Config;
-use crate::embedder::{EmbedError, Embedder};
+use crate::embedder::{EmbedError, Embedder, Priority};
 use crate::store::Unavailable;
 
 /// How long this companion serves after it heard of the others' changes last.
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
+
+/// Answers are compared by the embedding of so much of their beginning, in bytes: about 128 tokens. An answer of thousands
+/// would keep the embedder busy for longer than all else that it takes to answer. Numbers, words and sources are compared of
+/// the whole.
+const COMPARED_BYTES: usize = 512;
 
 /// The semantic cache of this companion.
 #[derive(Debug)]
@@ -106,7 +111,7 @@ impl Semantic {
         if let Some(found) = self.lock().exact(&key, question) {
             return Ok(found);
         }
-        let vector = embedder.embed_text(question).await?;
+        let vector = embedder.embed_text(question, Priority::High).await?;
         let candidates = self.candidates(&key, &vector).await?;
         // Time has passed; and what is served must be known to be valid now.
         self.ready()?;
@@ -124,7 +129,7 @@ impl Semantic {
         question: &str,
     ) -> Result<Explanation, Failure> {
         self.ready()?;
-        let (key, vector) = (scope_key(scope), embedder.embed_text(question).await?);
+        let (key, vector) = (scope_key(scope), embedder.embed_text(question, Priority::High).await?);
         let candidates = self.candidates(&key, &vector).await?;
         Ok(self.lock().explain(&key, question, &vector, candidates.as_deref()))
     }
@@ -144,9 +149,9 @@ impl Semantic {
         let pending = self.lock().pending_vector(new.lookup, &key, &new.question);
         let question = match pending {
             Some(vector) => vector,
-            None => embedder.embed_text(&new.question).await?,
+            None => embedder.embed_text(&new.question, Priority::Low).await?,
         };
-        let answer = embedder.embed_text(&new.answer).await?;
+        let answer = embedder.embed_text(beginning(&new.answer), Priority::Low).await?;
         let (stored, entry) = self.lock().learn_and_make(&key, new, question, answer);
         let Some(entry) = entry else { return Ok(stored) };
         match &self.durable {
@@ -226,5 +231,30 @@ impl Semantic {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The part of an answer that is embedded, without half a word at its end.
+fn beginning(answer: &str) -> &str {
+    let end = answer.floor_char_boundary(COMPARED_BYTES);
+    let Some(beginning) = answer.get(..end).filter(|beginning| beginning.len() < answer.len()) else {
+        return answer;
+    };
+    beginning.rsplit_once(char::is_whitespace).map_or(beginning, |(whole_words, _)| whole_words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_compared_by_its_beginning_in_whole_words() {
+        assert_eq!(beginning("short enough"), "short enough");
+        let full = "a".repeat(COMPARED_BYTES);
+        assert_eq!(beginning(&full), full);
+        let words = "four ".repeat(200);
+        assert_eq!(beginning(&words), "four ".repeat(102).trim_end());
+        assert_eq!(beginning(&format!("{full} and more")), full);
+        assert_eq!(beginning(&"\u{e9}".repeat(400)).len(), COMPARED_BYTES);
     }
 }

@@ -17,7 +17,7 @@ pub struct Embeddings {
     /// Threads that embed.
     #[serde(deserialize_with = "fields::bounded::<1, 256, usize, _>")]
     pub threads: usize,
-    /// Texts that may wait for them.
+    /// Texts that may wait for them; so many again may wait that nobody waits for.
     #[serde(deserialize_with = "fields::bounded::<1, 1_000_000, usize, _>")]
     pub max_waiting: usize,
     /// Tokens that are embedded together.

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::Service;
 use super::answer::{json, read_body};
-use crate::embedder::{EmbedError, Embedded, Input};
+use crate::embedder::{EmbedError, Embedded, Input, Priority};
 
 /// The path of the interface.
 pub(super) const PATH: &str = "/v1/embeddings";
@@ -93,7 +93,7 @@ pub(super) async fn embed(State(service): State<Arc<Service>>, body: Body) -> Re
         Ok(read) => read,
         Err(Wrong { field, message }) => return failure(StatusCode::BAD_REQUEST, bad, field, &message),
     };
-    match embedder.embed(inputs).await {
+    match embedder.embed(inputs, Priority::High).await {
         Ok(embedded) => json(StatusCode::OK, &answer(embedded, in_base64, embedder.id())),
         Err(error) => {
             let (status, kind, field) = match &error {

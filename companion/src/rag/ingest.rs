@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::corpus::{Document, FORMAT, Kept, Passage};
 use super::markdown;
 use crate::config;
-use crate::embedder::{Embedder, Input};
+use crate::embedder::{Embedder, Input, Priority};
 
 /// Passages that are embedded at once.
 const BATCH: usize = 16;
@@ -100,7 +100,7 @@ async fn passages(text: &str, embedder: &Embedder) -> anyhow::Result<Vec<Passage
             .iter()
             .map(|section| Input::Text(Passage::text(&section.headings, &section.blocks)))
             .collect();
-        let vectors = embedder.embed(inputs).await?.vectors;
+        let vectors = embedder.embed(inputs, Priority::Low).await?.vectors;
         passages.extend(some.iter().zip(vectors).map(|(section, vector)| Passage {
             headings: section.headings.clone(),
             blocks: section.blocks.clone(),

@@ -21,4 +21,4 @@ pub use error::LoadError;
 pub use kernels::Kernel;
 pub use model::{Model, Precision, Scratch};
 pub use tokens::{TokenError, Tokens};
-pub use worker::{Limits, QueueFull, Worker};
+pub use worker::{Limits, Priority, QueueFull, Worker};

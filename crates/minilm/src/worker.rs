@@ -13,10 +13,19 @@ use crate::tokens::Tokens;
 pub struct Limits {
     /// Threads that embed; at least one.
     pub threads: usize,
-    /// Texts that may wait.
+    /// Texts of each [`Priority`] that may wait.
     pub waiting_texts: usize,
     /// Tokens that are embedded at a time. A text that has more is embedded alone.
     pub batch_tokens: usize,
+}
+
+/// Which texts come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Those that somebody waits for.
+    High,
+    /// Those that are embedded when none of the others wait.
+    Low,
 }
 
 /// There is no room in the queue.
@@ -24,7 +33,7 @@ pub struct Limits {
 pub struct QueueFull {
     /// Texts that were to be added.
     pub texts: usize,
-    /// Texts that were waiting.
+    /// Texts of their priority that were waiting.
     pub waiting: usize,
     /// Texts that may wait.
     pub limit: usize,
@@ -45,15 +54,36 @@ type Reply = Box<dyn FnOnce(Vec<Vec<f32>>) + Send>;
 /// Texts that came together.
 struct Job {
     texts: VecDeque<Tokens>,
+    priority: Priority,
     done: Vec<Vec<f32>>,
     reply: Reply,
 }
 
 #[derive(Default)]
 struct Queue {
+    high: Line,
+    low: Line,
+    is_closed: bool,
+}
+
+#[derive(Default)]
+struct Line {
     jobs: VecDeque<Job>,
     waiting_texts: usize,
-    is_closed: bool,
+}
+
+impl Queue {
+    /// Whoever is next.
+    fn first(&mut self) -> Option<&mut Line> {
+        [&mut self.high, &mut self.low].into_iter().find(|line| !line.jobs.is_empty())
+    }
+
+    fn line(&mut self, priority: Priority) -> &mut Line {
+        match priority {
+            Priority::High => &mut self.high,
+            Priority::Low => &mut self.low,
+        }
+    }
 }
 
 struct Shared {
@@ -104,13 +134,15 @@ impl Worker {
 
     /// Texts that wait.
     pub fn waiting(&self) -> usize {
-        self.shared.lock().waiting_texts
+        let queue = self.shared.lock();
+        queue.high.waiting_texts + queue.low.waiting_texts
     }
 
     /// Has these texts embedded; `reply` is called with their embeddings, in their order, on one of the threads.
     pub fn submit(
         &self,
         texts: Vec<Tokens>,
+        priority: Priority,
         reply: impl FnOnce(Vec<Vec<f32>>) + Send + 'static,
     ) -> Result<(), QueueFull> {
         if texts.is_empty() {
@@ -118,12 +150,14 @@ impl Worker {
             return Ok(());
         }
         let mut queue = self.shared.lock();
-        let (texts, waiting, limit) = (VecDeque::from(texts), queue.waiting_texts, self.limits.waiting_texts);
+        let line = queue.line(priority);
+        let (texts, waiting, limit) = (VecDeque::from(texts), line.waiting_texts, self.limits.waiting_texts);
         if waiting.saturating_add(texts.len()) > limit {
             return Err(QueueFull { texts: texts.len(), waiting, limit });
         }
-        queue.waiting_texts += texts.len();
-        queue.jobs.push_back(Job { done: Vec::with_capacity(texts.len()), texts, reply: Box::new(reply) });
+        line.waiting_texts += texts.len();
+        let done = Vec::with_capacity(texts.len());
+        line.jobs.push_back(Job { texts, priority, done, reply: Box::new(reply) });
         drop(queue);
         self.shared.changed.notify_one();
         Ok(())
@@ -146,34 +180,35 @@ fn work(shared: &Shared, model: &Model, batch_tokens: usize) {
     while let Some(mut batch) = next_batch(shared, batch_tokens) {
         let texts: Vec<&Tokens> = batch.iter().flat_map(|(_, texts)| texts).collect();
         let mut embeddings = model.embed(&texts, &mut scratch).into_iter();
-        let mut unfinished = VecDeque::new();
+        let mut unfinished = Vec::new();
         for (mut job, texts) in batch.drain(..) {
             job.done.extend(embeddings.by_ref().take(texts.len()));
             if job.texts.is_empty() {
                 (job.reply)(job.done);
             } else {
-                unfinished.push_back(job);
+                unfinished.push(job);
             }
         }
-        if !unfinished.is_empty() {
-            // At the end: whoever has many texts does not keep those waiting who have few.
-            shared.lock().jobs.append(&mut unfinished);
+        // At the end: whoever has many texts does not keep those waiting who have few.
+        for job in unfinished {
+            shared.lock().line(job.priority).jobs.push_back(job);
             shared.changed.notify_one();
         }
     }
 }
 
-/// Waits for work and takes texts, job by job, until there are tokens enough. None: it is over.
+/// Waits for work and takes texts of one priority, job by job, until there are tokens enough. None: it is over.
 fn next_batch(shared: &Shared, batch_tokens: usize) -> Option<Vec<(Job, Vec<Tokens>)>> {
     let queue = shared.lock();
-    let wait = shared.changed.wait_while(queue, |queue| queue.jobs.is_empty() && !queue.is_closed);
+    let wait = shared.changed.wait_while(queue, |queue| queue.first().is_none() && !queue.is_closed);
     let mut queue = wait.unwrap_or_else(PoisonError::into_inner);
     if queue.is_closed {
         return None;
     }
+    let line = queue.first()?;
     let (mut batch, mut tokens, mut taken) = (Vec::new(), 0, 0);
     let mut has_room = true;
-    while has_room && let Some(mut job) = queue.jobs.pop_front() {
+    while has_room && let Some(mut job) = line.jobs.pop_front() {
         let mut texts = Vec::new();
         while let Some(text) = job.texts.front() {
             has_room = tokens == 0 || tokens + text.count() <= batch_tokens;
@@ -185,13 +220,13 @@ fn next_batch(shared: &Shared, batch_tokens: usize) -> Option<Vec<(Job, Vec<Toke
         }
         taken += texts.len();
         if texts.is_empty() {
-            queue.jobs.push_front(job);
+            line.jobs.push_front(job);
         } else {
             batch.push((job, texts));
         }
     }
-    queue.waiting_texts = queue.waiting_texts.saturating_sub(taken);
-    let more = !queue.jobs.is_empty();
+    line.waiting_texts = line.waiting_texts.saturating_sub(taken);
+    let more = queue.first().is_some();
     drop(queue);
     if more {
         shared.changed.notify_one();

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
-use minilm::{Kernel, Limits, LoadError, Model, Precision, QueueFull, Scratch, TokenError, Tokens, Worker};
+use minilm::{
+    Kernel, Limits, LoadError, Model, Precision, Priority, QueueFull, Scratch, TokenError, Tokens, Worker,
+};
 use testbed::{Tool, workspace_root};
 
 fn folder() -> PathBuf {
@@ -98,17 +100,19 @@ fn a_worker_answers_all_and_bounds_its_queue() {
     let texts: Vec<Tokens> =
         (0..64).map(|n| model.tokens(&format!("question number {n}")).unwrap()).collect();
     let too_many = [texts.clone(), texts.clone()].concat();
-    let refused = worker.submit(too_many, |_| {}).unwrap_err();
+    let refused = worker.submit(too_many, Priority::High, |_| {}).unwrap_err();
     assert_eq!(refused, QueueFull { texts: 128, waiting: 0, limit: 64 });
     let (answers, answered) = mpsc::channel();
     let everything = answers.clone();
-    worker.submit(texts.clone(), move |embeddings| everything.send((64, embeddings)).unwrap()).unwrap();
+    let all = move |embeddings| everything.send((64, embeddings)).unwrap();
+    worker.submit(texts.clone(), Priority::High, all).unwrap();
     let mut alone = 0;
     while alone < 20 {
         let answers = answers.clone();
         let tokens = texts[alone].clone();
+        let one = move |embeddings| answers.send((alone, embeddings)).unwrap();
         // Full for a moment is what it is meant to be.
-        if worker.submit(vec![tokens], move |embeddings| answers.send((alone, embeddings)).unwrap()).is_ok() {
+        if worker.submit(vec![tokens], Priority::High, one).is_ok() {
             alone += 1;
         }
     }
@@ -122,6 +126,27 @@ fn a_worker_answers_all_and_bounds_its_queue() {
             assert!(cosine(&right, embedding) > 0.9999, "an embedding went to another text");
         }
     }
+}
+
+#[test]
+fn what_somebody_waits_for_comes_first() {
+    let model = Arc::new(Model::load(&folder(), Precision::Fast).unwrap());
+    let worker = Worker::start(model, Limits { threads: 1, waiting_texts: 1, batch_tokens: 32 }).unwrap();
+    let text = || vec![worker.model().tokens("a question").unwrap()];
+    let ((begun, begins), (open, gate), (done, order)) = (mpsc::channel(), mpsc::channel(), mpsc::channel());
+    let hold = move |_| {
+        begun.send(()).unwrap();
+        gate.recv().unwrap()
+    };
+    worker.submit(text(), Priority::High, hold).unwrap();
+    begins.recv().unwrap();
+    for (priority, done) in [(Priority::Low, done.clone()), (Priority::High, done)] {
+        worker.submit(text(), priority, move |_| done.send(priority).unwrap()).unwrap();
+        assert!(worker.submit(text(), priority, |_| {}).is_err(), "each has a bound of its own");
+    }
+    assert_eq!(worker.waiting(), 2);
+    open.send(()).unwrap();
+    assert_eq!(order.iter().collect::<Vec<_>>(), [Priority::High, Priority::Low]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 
 use super::{Answered, Asked, Engine, EngineError, Shelf, Source, Voice};
+use crate::embedder::Priority;
 use crate::rag::corpus::{Corpus, Found};
 use crate::rag::markdown::pieces;
 use crate::rag::words::stems;
@@ -38,7 +39,7 @@ impl Engine for Extractive {
 
     async fn answer(&self, asked: &Asked, voice: &Voice) -> Result<Answered, EngineError> {
         voice.tell("retrieving").await?;
-        let vector = self.shelf.embedder.embed_text(&asked.question).await?;
+        let vector = self.shelf.embedder.embed_text(&asked.question, Priority::High).await?;
         let corpus = self.shelf.library.corpus();
         let near = near(&corpus, &asked.question, &vector, asked.top_k, self.min_similarity);
         if near.is_empty() {

@@ -15,6 +15,7 @@ use super::extractive::{near, sources};
 use super::{Answered, Asked, Engine, EngineError, Shelf, Source, Voice};
 use crate::client::Client;
 use crate::config;
+use crate::embedder::Priority;
 use crate::semantic::fingerprint;
 
 /// The longest event that a server may send, in bytes.
@@ -83,7 +84,7 @@ impl OpenAi {
         let mut given = Vec::new();
         if let Some(shelf) = &self.shelf {
             voice.tell("retrieving").await?;
-            let vector = shelf.embedder.embed_text(&asked.question).await?;
+            let vector = shelf.embedder.embed_text(&asked.question, Priority::High).await?;
             let corpus = shelf.library.corpus();
             let found = near(&corpus, &asked.question, &vector, self.passages, self.min_similarity);
             given = sources(&found);
