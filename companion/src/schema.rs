@@ -45,6 +45,7 @@ pub(crate) fn options(config: &Config) -> Options {
         lock_timeout: migrate.lock_timeout(),
         lock_patience: migrate.lock_patience(),
         wait: migrate.wait(),
+        parallel_workers: migrate.parallel_workers,
     }
 }
 

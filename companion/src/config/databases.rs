@@ -39,6 +39,9 @@ pub struct Migrate {
     /// How long to wait for another that migrates the same database, in seconds.
     #[serde(deserialize_with = "fields::bounded::<0, 604_800, u64, _>")]
     pub wait_seconds: u64,
+    /// How many processes beside its own the server may take to build an index. Each takes a processor from statements.
+    #[serde(deserialize_with = "fields::bounded::<0, 1_024, u32, _>")]
+    pub parallel_workers: u32,
     /// How often `serve` looks at the schemas, in seconds.
     #[serde(deserialize_with = "fields::bounded::<1, 86_400, u64, _>")]
     pub check_seconds: u64,
@@ -83,6 +86,7 @@ impl Default for Migrate {
             lock_timeout_ms: 50,
             lock_patience_seconds: 600,
             wait_seconds: 3_600,
+            parallel_workers: 0,
             check_seconds: 60,
         }
     }

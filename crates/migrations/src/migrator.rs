@@ -21,6 +21,8 @@ pub struct Options {
     pub lock_patience: Duration,
     /// How long to wait for another migrator.
     pub wait: Duration,
+    /// How many processes beside its own the server may take to build an index (`max_parallel_maintenance_workers`).
+    pub parallel_workers: u32,
 }
 
 impl Default for Options {
@@ -30,6 +32,7 @@ impl Default for Options {
             lock_timeout: Duration::from_millis(50),
             lock_patience: Duration::from_secs(600),
             wait: Duration::from_secs(3_600),
+            parallel_workers: 0,
         }
     }
 }
@@ -149,7 +152,9 @@ impl Migrator {
         client
             .batch_execute(&format!(
                 "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
-                 SET client_min_messages = warning; SET search_path TO {}, public",
+                 SET client_min_messages = warning; SET max_parallel_maintenance_workers = {};
+                 SET search_path TO {}, public",
+                options.parallel_workers,
                 target.schema()
             ))
             .await

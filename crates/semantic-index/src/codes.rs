@@ -45,12 +45,13 @@ impl Codes {
         self.blocks.truncate(last.div_ceil(LANES) * self.words * LANES);
     }
 
-    /// In how many signs each differs from the query's code, into `distances`.
-    pub(crate) fn distances(&self, query: &[u64], distances: &mut Vec<u16>) {
-        distances.clear();
-        distances.reserve(self.count.next_multiple_of(LANES));
-        measure(query, &self.blocks, distances);
-        distances.truncate(self.count);
+    /// The places of the `wanted` codes that differ in the fewest signs from the query's, and of all that differ in as few as
+    /// the last of them; ascending.
+    pub(crate) fn nearest(&self, query: &[u64], wanted: usize) -> Vec<usize> {
+        let mut nearest = Nearest::new(self.words * 64, self.count, wanted);
+        scan(query, &self.blocks, &mut nearest);
+        nearest.found.retain(|(_, distance)| *distance <= nearest.limit);
+        nearest.found.into_iter().map(|(slot, _)| slot).collect()
     }
 
     /// How much memory it takes for each code, in bytes.
@@ -76,16 +77,103 @@ impl Codes {
     }
 }
 
+/// Those that were found so far.
+struct Nearest {
+    /// How many codes there are; what lies behind them in the last block is none.
+    count: usize,
+    wanted: usize,
+    /// Nothing further away can be among the nearest. It falls while more are found, so that few have to be kept.
+    limit: u64,
+    /// By distance, those that were found.
+    counts: Vec<usize>,
+    /// Those that were found within the limit.
+    within: usize,
+    found: Vec<(usize, u64)>,
+}
+
+impl Nearest {
+    fn new(largest: usize, count: usize, wanted: usize) -> Self {
+        let counts = vec![0; largest + 1];
+        Self { count, wanted, limit: largest as u64, counts, within: 0, found: Vec::new() }
+    }
+
+    #[inline(never)]
+    fn add(&mut self, block: usize, distances: [u64; LANES]) {
+        for (slot, distance) in (block * LANES..self.count).zip(distances) {
+            if distance > self.limit {
+                continue;
+            }
+            self.found.push((slot, distance));
+            self.within += 1;
+            if let Some(count) = self.counts.get_mut(distance as usize) {
+                *count += 1;
+            }
+            self.lower_the_limit();
+        }
+    }
+
+    fn lower_the_limit(&mut self) {
+        while let Some(furthest) = self.counts.get(self.limit as usize)
+            && self.limit > 0
+            && self.within - furthest >= self.wanted
+        {
+            self.within -= furthest;
+            self.limit -= 1;
+        }
+    }
+}
+
 // Chosen at run time; the last is for any processor.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512vpopcntdq", "x86_64+avx2+popcnt", "x86_64+popcnt"))]
-fn measure(query: &[u64], blocks: &[u64], distances: &mut Vec<u16>) {
-    for block in blocks.chunks_exact(query.len().max(1) * LANES) {
+fn scan(query: &[u64], blocks: &[u64], nearest: &mut Nearest) {
+    for (number, block) in blocks.chunks_exact(query.len().max(1) * LANES).enumerate() {
         let mut differing = [0_u64; LANES];
         for (word, lanes) in query.iter().zip(block.as_chunks::<LANES>().0) {
             for (differing, lane) in differing.iter_mut().zip(lanes) {
                 *differing += u64::from((word ^ lane).count_ones());
             }
         }
-        distances.extend(differing.map(|differing| differing as u16));
+        // All lanes are compared, without a branch for each, and without a closure: what is compiled for these processors only
+        // cannot be built into what is compiled for any.
+        let mut any_is_near = false;
+        for differing in &differing {
+            any_is_near |= *differing <= nearest.limit;
+        }
+        if any_is_near {
+            nearest.add(number, differing);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_are_those_that_sorting_all_finds() {
+        // xorshift: the same everywhere.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        for (count, wanted) in [(0, 5), (1, 5), (7, 3), (8, 8), (9, 8), (500, 1), (1_000, 60), (1_000, 1_000)]
+        {
+            let mut codes = Codes::new(128);
+            let all: Vec<[u64; 2]> = (0..count).map(|_| [next(), next()]).collect();
+            all.iter().for_each(|code| codes.push(code));
+            let query = [next(), next()];
+            let distance = |code: &[u64; 2]| -> u32 {
+                code.iter().zip(query).map(|(code, query)| (code ^ query).count_ones()).sum()
+            };
+            let mut sorted: Vec<u32> = all.iter().map(distance).collect();
+            sorted.sort_unstable();
+            let limit = sorted.get(wanted - 1).or(sorted.last()).copied().unwrap_or_default();
+            let right: Vec<usize> = (0..count).filter(|slot| distance(&all[*slot]) <= limit).collect();
+            assert_eq!(codes.nearest(&query, wanted), right, "{wanted} of {count}");
+        }
     }
 }

@@ -113,12 +113,10 @@ impl Index {
         if vector.len() != self.dimensions {
             return Err(WrongDimensions { found: vector.len(), expected: self.dimensions });
         }
-        let mut distances = Vec::new();
-        self.codes.distances(&Codes::encode(vector), &mut distances);
-        let limit = limit(&distances, self.dimensions, CANDIDATES.max(most));
-        let close = distances.iter().enumerate().filter(|(_, distance)| **distance <= limit);
+        let close = self.codes.nearest(&Codes::encode(vector), CANDIDATES.max(most));
         let mut neighbours: Vec<Neighbour> = close
-            .filter_map(|(slot, _)| {
+            .into_iter()
+            .filter_map(|slot| {
                 let similarity = cosine(vector, self.vector_at(slot)?);
                 Some(Neighbour { number: *self.numbers.get(slot)?, similarity })
             })
@@ -131,22 +129,6 @@ impl Index {
     fn vector_at(&self, slot: usize) -> Option<&[f32]> {
         self.vectors.get(slot * self.dimensions..(slot + 1) * self.dimensions)
     }
-}
-
-/// The distance up to which there are at least so many.
-fn limit(distances: &[u16], largest: usize, wanted: usize) -> u16 {
-    let mut counts = vec![0_usize; largest + 1];
-    for distance in distances {
-        if let Some(count) = counts.get_mut(usize::from(*distance)) {
-            *count += 1;
-        }
-    }
-    let mut sum = 0;
-    let enough = counts.iter().position(|count| {
-        sum += count;
-        sum >= wanted
-    });
-    enough.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(u16::MAX)
 }
 
 /// The cosine of the angle between two vectors of length 1, as the index computes it.

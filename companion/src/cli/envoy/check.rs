@@ -71,9 +71,14 @@ fn read(file: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 fn text(report: &Report, file: &Path) -> String {
     let Report { errors, warnings, findings } = report;
-    let sum = format!("{}: {errors} errors, {warnings} warnings\n", file.display());
+    let (errors, warnings) = (counted(*errors, "error"), counted(*warnings, "warning"));
+    let sum = format!("{}: {errors}, {warnings}\n", file.display());
     if findings.is_empty() {
         return sum;
     }

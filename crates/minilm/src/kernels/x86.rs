@@ -2,9 +2,10 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_fmadd_ps, _mm256_load_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm512_cvtepi32_ps,
-    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_ps, _mm512_load_si512, _mm512_loadu_ps, _mm512_mul_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, _mm256_fmadd_ps, _mm256_load_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_ps, _mm512_load_si512,
+    _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_setzero_si512, _mm512_storeu_ps,
 };
 
 use super::portable::Portable;
@@ -150,8 +151,15 @@ fn tile_avx2<const T: usize>(inputs: &[[f32; T]], weights: &[FullBlock]) -> [[f3
             *sums = [_mm256_fmadd_ps(input, halves[0], sums[0]), _mm256_fmadd_ps(input, halves[1], sums[1])];
         }
     }
-    // SAFETY: two registers of eight f32 are as large as 16 f32, and any bits are numbers.
-    sums.map(|sums| unsafe { std::mem::transmute::<[__m256; 2], [f32; LANES]>(sums) })
+    let mut numbers = [[0.0; LANES]; T];
+    for (numbers, [low, high]) in numbers.iter_mut().zip(&sums) {
+        // SAFETY: these are twice eight numbers.
+        unsafe {
+            _mm256_storeu_ps(numbers.as_mut_ptr(), *low);
+            _mm256_storeu_ps(numbers.as_mut_ptr().add(8), *high);
+        }
+    }
+    numbers
 }
 
 #[target_feature(enable = "avx512f")]
@@ -164,8 +172,7 @@ fn tile_avx512<const T: usize>(inputs: &[[f32; T]], weights: &[FullBlock]) -> [[
             *sum = _mm512_fmadd_ps(_mm512_set1_ps(*input), weights, *sum);
         }
     }
-    // SAFETY: a register of 16 f32 is as large as they are, and any bits are numbers.
-    sums.map(|sums| unsafe { std::mem::transmute::<__m512, [f32; LANES]>(sums) })
+    numbers_of(&sums)
 }
 
 /// Sums and totals of 14 tokens and one block of weights are 29 of 32 registers.
@@ -175,7 +182,10 @@ fn tile_vnni<const T: usize>(tile: &ByteTile<'_>) -> [[f32; LANES]; T] {
     let groups = tile.inputs.as_chunks::<T>().0.chunks(GROUP / 4).zip(tile.blocks.chunks(GROUP / 4));
     let scales = tile.scales.as_chunks::<T>().0.iter().zip(tile.excesses.as_chunks::<T>().0);
     for (((inputs, blocks), (scales, excesses)), steps) in groups.zip(scales).zip(tile.steps) {
-        let mut sums = excesses.map(|excess| _mm512_set1_epi32(-excess));
+        let mut sums = [_mm512_setzero_si512(); T];
+        for (sum, excess) in sums.iter_mut().zip(excesses) {
+            *sum = _mm512_set1_epi32(-excess);
+        }
         for (inputs, weights) in inputs.iter().zip(blocks) {
             // SAFETY: a block is 64 bytes, aligned to 64.
             let weights = unsafe { _mm512_load_si512(std::ptr::from_ref(weights).cast()) };
@@ -185,11 +195,21 @@ fn tile_vnni<const T: usize>(tile: &ByteTile<'_>) -> [[f32; LANES]; T] {
         }
         // SAFETY: these are 16 numbers.
         let steps = unsafe { _mm512_loadu_ps(steps.as_ptr()) };
-        for ((total, sum), scale) in totals.iter_mut().zip(sums).zip(scales) {
+        for ((total, sum), scale) in totals.iter_mut().zip(&sums).zip(scales) {
             let worth = _mm512_mul_ps(_mm512_set1_ps(*scale), steps);
-            *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), worth, *total);
+            *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(*sum), worth, *total);
         }
     }
-    // SAFETY: a register of 16 f32 is as large as they are, and any bits are numbers.
-    totals.map(|totals| unsafe { std::mem::transmute::<__m512, [f32; LANES]>(totals) })
+    numbers_of(&totals)
+}
+
+/// The numbers in registers. (No kernel hands closures to what is compiled without its instructions: they would be calls.)
+#[target_feature(enable = "avx512f")]
+fn numbers_of<const T: usize>(registers: &[__m512; T]) -> [[f32; LANES]; T] {
+    let mut numbers = [[0.0; LANES]; T];
+    for (numbers, register) in numbers.iter_mut().zip(registers) {
+        // SAFETY: these are 16 numbers.
+        unsafe { _mm512_storeu_ps(numbers.as_mut_ptr(), *register) };
+    }
+    numbers
 }
