@@ -62,6 +62,7 @@ pub(crate) struct Metrics {
     invalidations: IntCounterVec,
     leases: IntCounterVec,
     lease_waiters: IntGauge,
+    tasks: IntGauge,
     followers: IntGauge,
     log_position: IntGauge,
     store_ready: IntGauge,
@@ -81,6 +82,8 @@ pub(crate) struct Levels {
     pub(crate) followers: usize,
     /// Requests that wait for what another fetches.
     pub(crate) waiters: usize,
+    /// Tasks of the runtime that have not ended.
+    pub(crate) tasks: usize,
     /// Where the log of invalidations stands.
     pub(crate) log_position: u64,
     /// Whether the store answers.
@@ -114,6 +117,7 @@ impl Metrics {
         )?;
         let lease_waiters =
             IntGauge::new("slipstream_lease_waiters", "Requests that wait for what another fetches.")?;
+        let tasks = IntGauge::new("slipstream_tasks", "What is under way in the process, timers among it.")?;
         let followers = IntGauge::new("slipstream_followers", "Followers of the log that hold a lease.")?;
         let log_position = IntGauge::new(
             "slipstream_log_position",
@@ -156,6 +160,7 @@ impl Metrics {
         registry.register(Box::new(invalidations.clone()))?;
         registry.register(Box::new(leases.clone()))?;
         registry.register(Box::new(lease_waiters.clone()))?;
+        registry.register(Box::new(tasks.clone()))?;
         registry.register(Box::new(followers.clone()))?;
         registry.register(Box::new(log_position.clone()))?;
         for collector in [
@@ -202,6 +207,7 @@ impl Metrics {
             invalidations,
             leases,
             lease_waiters,
+            tasks,
             followers,
             log_position,
             store_ready,
@@ -260,6 +266,7 @@ impl Metrics {
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.followers.set(i64::try_from(levels.followers).unwrap_or(i64::MAX));
         self.lease_waiters.set(i64::try_from(levels.waiters).unwrap_or(i64::MAX));
+        self.tasks.set(i64::try_from(levels.tasks).unwrap_or(i64::MAX));
         self.log_position.set(whole(levels.log_position));
         self.store_ready.set(i64::from(levels.is_ready));
         if let Some((entries, bytes)) = levels.usage {

@@ -108,6 +108,7 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 pub(super) async fn metrics(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
     let Service { store, metrics, followers, waits, .. } = &*service;
     let levels = Levels {
+        tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
         followers: followers.count(),
         waiters: waits.count(),
         log_position: store.position().seq,

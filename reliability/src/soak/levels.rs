@@ -33,6 +33,7 @@ pub(super) struct Counts {
     connections: u64,
     followers: u64,
     waiters: u64,
+    tasks: u64,
     redis_clients: u64,
     leases: u64,
 }
@@ -51,11 +52,8 @@ impl Counts {
                 .and_then(|value| value.parse().ok())
                 .with_context(|| format!("the companion has no metric {name}"))
         };
-        let (connections, followers, waiters) = (
-            metric("slipstream_connections")?,
-            metric("slipstream_followers")?,
-            metric("slipstream_lease_waiters")?,
-        );
+        let (connections, followers) = (metric("slipstream_connections")?, metric("slipstream_followers")?);
+        let (waiters, tasks) = (metric("slipstream_lease_waiters")?, metric("slipstream_tasks")?);
         let redis = stand.redis()?;
         let clients = redis.cli(&["INFO", "clients"])?;
         let clients = clients.lines().find_map(|line| line.trim().strip_prefix("connected_clients:"));
@@ -66,6 +64,7 @@ impl Counts {
             connections,
             followers,
             waiters,
+            tasks,
             redis_clients: clients.and_then(|count| count.parse().ok()).context("Redis counts no clients")?,
             leases: keys.lines().filter(|key| !key.is_empty()).count() as u64,
         })
@@ -102,6 +101,13 @@ impl Counts {
             before.waiters,
             after.waiters,
             0.0,
+        ));
+        // Each connection is one, and its long poll may be another.
+        levels.push(level(
+            "tasks of the companion, timers among them".to_owned(),
+            before.tasks,
+            after.tasks,
+            4.0,
         ));
         levels.push(level("leases in Redis".to_owned(), before.leases, after.leases, 0.0));
         levels

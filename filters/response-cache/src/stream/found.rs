@@ -29,10 +29,12 @@ impl CacheStream {
         let body = answer.body(plugin.companion.borrow().max_envelope_bytes());
         let found = answer.found(asked.key(), body.as_deref());
         plugin.companion.borrow_mut().looked_up(&found, now_ms);
-        if let Some(lead) = &mut lead
-            && !matches!(found, Found::Failed)
-        {
-            lead.answered(answer.fetching());
+        if let Some(lead) = &mut lead {
+            match (answer.fetching(), &found) {
+                // What it may have said of the lease was lost with the rest.
+                (Fetching::Unsaid, Found::Failed | Found::Damaged) => {}
+                (fetching, _) => lead.answered(fetching),
+            }
         }
         let (mut missed, outcome) = match found {
             Found::Nothing(position) => {

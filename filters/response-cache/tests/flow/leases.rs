@@ -205,7 +205,7 @@ fn a_client_that_goes_before_the_answer_comes_gives_back_what_it_may_have_got() 
 
 #[test]
 fn whoever_hears_no_answer_holds_the_lease_as_far_as_it_knows() {
-    for answer in [None, Some(503), Some(500)] {
+    for answer in [None, Some(503), Some(500), Some(200)] {
         let proxy = leased_proxy();
         let mut stream = proxy.stream();
         stream.request(GET, b"");
