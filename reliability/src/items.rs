@@ -22,7 +22,7 @@ impl Database {
         let postgres = Postgres::start_with(&settings).context("PostgreSQL")?;
         let pgbouncer = PgBouncer::start(&PgBouncerOptions {
             databases: vec![("postgres".to_owned(), format!("host=127.0.0.1 port={}", postgres.port()))],
-            settings: vec!["default_pool_size = 8".to_owned()],
+            settings: ["default_pool_size = 8", "server_login_retry = 1"].map(str::to_owned).to_vec(),
         });
         let pgbouncer = pgbouncer.context("PgBouncer")?;
         let (pooler, redis) = (pgbouncer.port().to_string(), redis.port().to_string());

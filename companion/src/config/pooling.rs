@@ -56,6 +56,9 @@ pub struct Pooling {
     /// How long a server connection may be idle, in seconds.
     #[serde(deserialize_with = "fields::bounded::<0, 31_536_000, u32, _>")]
     pub server_idle_timeout_seconds: u32,
+    /// How long a server that could not be reached is not tried again, in seconds: so long are clients refused after it is back.
+    #[serde(deserialize_with = "fields::bounded::<1, 3_600, u32, _>")]
+    pub server_login_retry_seconds: u32,
     /// How long a query may wait for a server connection, in seconds; 0: for ever.
     #[serde(deserialize_with = "fields::bounded::<0, 86_400, u32, _>")]
     pub query_wait_timeout_seconds: u32,
@@ -266,6 +269,7 @@ impl Default for Pooling {
             file_descriptors: 0,
             server_lifetime_seconds: 3_600,
             server_idle_timeout_seconds: 600,
+            server_login_retry_seconds: 1,
             query_wait_timeout_seconds: 120,
             idle_transaction_timeout_seconds: 0,
             max_prepared_statements: 0,

@@ -41,6 +41,7 @@ pub(crate) fn settings(pooling: &Pooling) -> Vec<(&'static str, String)> {
         ("reserve_pool_size", pooling.reserve_pool_size.to_string()),
         ("server_lifetime", pooling.server_lifetime_seconds.to_string()),
         ("server_idle_timeout", pooling.server_idle_timeout_seconds.to_string()),
+        ("server_login_retry", pooling.server_login_retry_seconds.to_string()),
         ("query_wait_timeout", pooling.query_wait_timeout_seconds.to_string()),
         ("idle_transaction_timeout", pooling.idle_transaction_timeout_seconds.to_string()),
         ("ignore_startup_parameters", pooling.ignore_startup_parameters.join(", ")),
