@@ -3,5 +3,5 @@
 mod metrics;
 mod route;
 
-pub use metrics::{Counted, How, Work};
+pub use metrics::{Alike, Counted, How, Work};
 pub use route::{ModeName, NAMESPACE, RouteSettings};

@@ -1,6 +1,6 @@
 //! What is counted.
 
-use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics};
+use metric_model::{GroupId, GroupSpec, HistogramSpec, Metrics, SetId};
 use slipstream_host::SharedLabelSets;
 use slipstream_host::metrics::Exporter;
 
@@ -25,6 +25,15 @@ pub struct Work {
     pub size: u64,
     /// Nanoseconds that it took.
     pub ns: u64,
+}
+
+/// Compressed responses that are counted alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Alike {
+    outcome: SetId,
+    work: SetId,
+    savings: SetId,
+    is_timed: bool,
 }
 
 /// How a response was compressed, as a label.
@@ -108,21 +117,31 @@ impl Counted {
         self.metrics.add(set, 0, 1);
     }
 
-    /// That a response was compressed, what its bytes came to, and the time that it took, if that is known.
-    pub fn compressed(&mut self, service: &str, route: &str, coding: &str, how: How, work: &Work) {
+    /// The responses that were compressed like this. To look that up once is quicker than for each.
+    pub fn alike(&mut self, service: &str, route: &str, coding: &str, how: How) -> Alike {
         let (service, route) = (service.as_bytes(), route.as_bytes());
-        let set = self.metrics.set(self.work, &[service, route, coding.as_bytes(), how.as_str().as_bytes()]);
-        self.metrics.add(set, 0, 1);
-        self.metrics.add(set, 1, work.original);
-        self.metrics.add(set, 2, work.size);
-        if how != How::Observe {
-            self.metrics.observe(set, 0, work.ns.div_ceil(1_000));
+        let work = [service, route, coding.as_bytes(), how.as_str().as_bytes()];
+        Alike {
+            outcome: self.metrics.set(self.outcomes, &[service, route, b"compressed"]),
+            work: self.metrics.set(self.work, &work),
+            savings: self.metrics.set(self.savings, &[service, route]),
+            is_timed: how != How::Observe,
         }
-        let set = self.metrics.set(self.savings, &[service, route]);
+    }
+
+    /// That a response was compressed, what its bytes came to, and the time that it took, if that is known.
+    pub fn compressed(&mut self, alike: &Alike, work: &Work) {
+        self.metrics.add(alike.outcome, 0, 1);
+        self.metrics.add(alike.work, 0, 1);
+        self.metrics.add(alike.work, 1, work.original);
+        self.metrics.add(alike.work, 2, work.size);
+        if alike.is_timed {
+            self.metrics.observe(alike.work, 0, work.ns.div_ceil(1_000));
+        }
         let saved = work.original.saturating_sub(work.size);
         let percent = saved.saturating_mul(100).saturating_add(work.original / 2);
-        self.metrics.observe(set, 0, percent.checked_div(work.original).unwrap_or(0));
-        self.metrics.observe(set, 1, saved);
+        self.metrics.observe(alike.savings, 0, percent.checked_div(work.original).unwrap_or(0));
+        self.metrics.observe(alike.savings, 1, saved);
     }
 
     /// Hands over to Envoy what was counted, and `mistakes` that were found in routes' metadata.

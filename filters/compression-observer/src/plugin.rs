@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::stream::Observed;
-use compression_common::{Counted, How, ModeName, NAMESPACE, RouteSettings, Work};
+use compression_common::{Alike, Counted, How, ModeName, NAMESPACE, RouteSettings, Work};
 use http_semantics::ContentCoding;
 use slipstream_host::{ConfigError, ContextId, HeaderMap, HostError, Plugin, Property, Routes};
 use std::cell::{Cell, RefCell};
@@ -13,6 +13,8 @@ pub struct Observer {
     config: Config,
     routes: Routes<RouteSettings>,
     counted: RefCell<Counted>,
+    /// What all responses are counted as, if that is known before they come.
+    told: Option<Alike>,
     /// Milliseconds that ticks have told of. Settings of routes need no better clock, and asking for one takes time for each response.
     ticked_ms: Cell<u64>,
 }
@@ -31,6 +33,14 @@ impl Observer {
 
     fn count(&self, seen: u64, is_whole: bool) -> Result<(), HostError> {
         let service = self.config.service.as_deref();
+        if let Some(told) = self.told.as_ref().filter(|_| is_whole) {
+            let size = size()?;
+            if size != seen {
+                let work = Work { original: seen, size, ns: 0 };
+                self.counted.borrow_mut().compressed(told, &work);
+                return Ok(());
+            }
+        }
         if !self.config.by_route {
             return self.count_as(service.unwrap_or_default(), ALL_ROUTES, seen, is_whole);
         }
@@ -51,8 +61,7 @@ impl Observer {
 
     fn count_as(&self, service: &str, route: &str, seen: u64, is_whole: bool) -> Result<(), HostError> {
         let outcome = if is_whole {
-            let size = Property::RESPONSE_SIZE.bytes()?.unwrap_or_default();
-            let size = size.try_into().map_or(0, u64::from_le_bytes);
+            let size = size()?;
             match self.coding(seen, size)? {
                 None => "not_compressed",
                 // No compressor leaves a body as long as it was.
@@ -60,8 +69,9 @@ impl Observer {
                 Some(coding) => {
                     let work = Work { original: seen, size, ns: 0 };
                     let mut counted = self.counted.borrow_mut();
-                    counted.compressed(service, route, coding.as_str(), How::Observe, &work);
-                    "compressed"
+                    let alike = counted.alike(service, route, coding.as_str(), How::Observe);
+                    counted.compressed(&alike, &work);
+                    return Ok(());
                 }
             }
         } else {
@@ -83,14 +93,28 @@ impl Observer {
     }
 }
 
+/// Bytes of the body that have gone out.
+fn size() -> Result<u64, HostError> {
+    let size = Property::RESPONSE_SIZE.bytes()?.unwrap_or_default();
+    Ok(size.try_into().map_or(0, u64::from_le_bytes))
+}
+
 impl Plugin for Observer {
     type Stream = Observed;
 
     fn configure(configuration: &[u8]) -> Result<Self, ConfigError> {
         let config = Config::parse(configuration)?;
-        let counted = Counted::new(config.max_label_sets as usize);
+        let mut counted = Counted::new(config.max_label_sets as usize);
+        let told = match (config.by_route, &config.service, config.coding) {
+            (false, Some(service), Some(coding)) => {
+                let coding = ContentCoding::from(coding);
+                Some(counted.alike(service, ALL_ROUTES, coding.as_str(), How::Observe))
+            }
+            _ => None,
+        };
         Ok(Observer {
             config,
+            told,
             routes: Routes::new(NAMESPACE),
             counted: RefCell::new(counted),
             ticked_ms: Cell::new(0),

@@ -35,8 +35,9 @@ impl Compression {
     }
 
     pub(crate) fn count_compressed(&self, route: &Route<RouteSettings>, coding: &str, how: How, work: &Work) {
-        self.count(route, "compressed");
-        self.counted.borrow_mut().compressed(self.service(route), &route.name, coding, how, work);
+        let mut counted = self.counted.borrow_mut();
+        let alike = counted.alike(self.service(route), &route.name, coding, how);
+        counted.compressed(&alike, work);
     }
 
     /// Counts what became of a request that was to be decompressed.
