@@ -61,6 +61,8 @@ pub enum Filter {
         /// Whether it is told the coding, and counts all routes as one, so that it need not ask.
         is_told: bool,
     },
+    /// The smallest filter that knows how long a body was before and after.
+    LeastObserver,
     /// Envoy's `envoy.filters.http.compressor` with gzip.
     EnvoyGzip,
     /// The same with brotli.
@@ -164,7 +166,7 @@ pub const PLAIN: Case = Case {
 const HIT: Case = Case { resource: Resource::Storable, from_origin: false, ..PLAIN };
 
 /// All of them. Those that are compared stand close to each other, and so are measured soon after each other.
-pub const CASES: [Case; 31] = [
+pub const CASES: [Case; 32] = [
     PLAIN,
     Case {
         name: "metrics",
@@ -290,8 +292,16 @@ pub const CASES: [Case; 31] = [
         ..PLAIN
     },
     Case {
+        name: "observe-least-20k",
+        what: "`gzip-native-20k`, and a filter of some bytes that is told of each piece of the body, asks for the size at the end, and does nothing with either",
+        proxy: Proxy::Envoy(&[Filter::EnvoyGzip, Filter::LeastObserver]),
+        size: Size::Kb20,
+        coding: Some("gzip"),
+        ..PLAIN
+    },
+    Case {
         name: "observe-asking-20k",
-        what: "the same, asking Envoy for coding and route",
+        what: "the same as `observe-20k`, asking Envoy for coding and route",
         proxy: Proxy::Envoy(&[Filter::EnvoyGzip, Filter::Observer { is_told: false }]),
         size: Size::Kb20,
         coding: Some("gzip"),

@@ -1,11 +1,13 @@
 //! Envoy's bootstrap: a listener for each case, all in one process.
 
-use serde_json::{Value, json};
-use testbed::artifacts;
+use std::fs;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use testbed::{artifacts, workspace_root};
 
 use super::cases::{Case, Filter, Proxy, Routes, Store};
+use super::floor::module::{Callbacks, Read, module};
 
 /// Where what Envoy talks to is.
 #[derive(Debug, Clone, Copy)]
@@ -172,6 +174,19 @@ fn http_filter(filter: Filter, case: &str) -> Result<Value> {
             case,
             json!({ "service": case, "mode": "observe", "by_route": false, "coding": "gzip" }),
         )?,
+        Filter::LeastObserver => {
+            let folder = workspace_root().join("target/bench");
+            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            let file = folder.join("least-observer.wasm");
+            let least = Callbacks {
+                response_body: true,
+                log: Some(&[Read::Property("response\0size")]),
+                streams: true,
+                ..Callbacks::default()
+            };
+            fs::write(&file, module(least)).with_context(|| format!("cannot write {}", file.display()))?;
+            wasm_of(&file.display().to_string(), "least-observer", case, json!({}))
+        }
         Filter::EnvoyGzip => envoy_compressor(
             "gzip.compressor.v3.Gzip",
             json!({
@@ -235,7 +250,10 @@ fn envoy_cache(name: &str, filter_type: &str, storage_type: &str) -> Value {
 
 /// One of ours, with a VM of its own, so that no case finds what another has left there.
 fn wasm(filter: &str, case: &str, configuration: Value) -> Result<Value> {
-    let file = artifacts::filter(filter)?.display().to_string();
+    Ok(wasm_of(&artifacts::filter(filter)?.display().to_string(), filter, case, configuration))
+}
+
+fn wasm_of(file: &str, filter: &str, case: &str, configuration: Value) -> Value {
     let config = json!({
         "name": filter,
         "root_id": filter,
@@ -248,7 +266,7 @@ fn wasm(filter: &str, case: &str, configuration: Value) -> Result<Value> {
         },
         "configuration": { "@type": "type.googleapis.com/google.protobuf.Struct", "value": configuration },
     });
-    Ok(extension(&format!("slipstream.{filter}"), "filters.http.wasm.v3.Wasm", json!({ "config": config })))
+    extension(&format!("slipstream.{filter}"), "filters.http.wasm.v3.Wasm", json!({ "config": config }))
 }
 
 fn cluster(name: &str, port: u16) -> Value {

@@ -1,7 +1,7 @@
 //! `cargo xtask bench floor`: what the least that a filter has to do to measure requests costs, step by step, beside what
 //! request-metrics costs.
 
-mod module;
+pub mod module;
 
 use std::fs;
 use std::path::Path;
