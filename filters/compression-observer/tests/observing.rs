@@ -144,10 +144,13 @@ fn what_the_configuration_says_is_not_asked_for() {
         pass(&filter, &PIECES, End::LastPiece, sent);
         let outcome = format!("{labels}outcome=.={expected};.;slipstream_compression_total");
         assert_eq!(double::metric(&outcome), Some(1), "{expected}");
-        let responses =
-            format!("{labels}coding=.=gzip;.;mode=.=observe;.;slipstream_compression_responses_total");
         // What is known before is there from the start.
-        assert_eq!(double::metric(&responses), Some(i64::from(expected == "compressed")), "{expected}");
+        let is_compressed = u32::from(expected == "compressed");
+        for (name, once) in [("responses", 1), ("in_bytes", 5_000), ("out_bytes", 1_000)] {
+            let metric =
+                format!("{labels}coding=.=gzip;.;mode=.=observe;.;slipstream_compression_{name}_total");
+            assert_eq!(double::metric(&metric), Some(i64::from(is_compressed * once)), "{expected}: {name}");
+        }
     }
 }
 
