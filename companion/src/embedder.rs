@@ -6,9 +6,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use minilm::{Limits, Model, Precision, Tokens, Worker};
-
 pub(crate) use minilm::Priority;
+use minilm::{Limits, Model, Precision, Tokens, Worker};
 use tokio::sync::oneshot;
 
 use crate::config;

@@ -45,8 +45,6 @@ struct Group {
     buckets_at: Vec<usize>,
     /// Sets by their labels' values, each preceded by its length.
     sets: HashMap<Box<[u8]>, SetId, RandomState>,
-    /// The key that was found last: mostly it is the next one's too, and need not be hashed.
-    latest: Option<(Vec<u8>, SetId)>,
     /// The set for what exceeds the cap.
     other: Option<SetId>,
 }
@@ -83,14 +81,7 @@ impl Metrics {
         });
         let buckets_at = buckets_at.collect();
         let names = spec.series();
-        self.groups.push(Group {
-            spec,
-            names,
-            buckets_at,
-            sets: HashMap::default(),
-            latest: None,
-            other: None,
-        });
+        self.groups.push(Group { spec, names, buckets_at, sets: HashMap::default(), other: None });
         GroupId(self.groups.len() - 1)
     }
 
@@ -115,13 +106,7 @@ impl Metrics {
             self.key.push(value.len() as u8);
             self.key.extend_from_slice(value);
         }
-        if let Some((_, set)) = found.latest.as_ref().filter(|(key, _)| *key == self.key) {
-            return *set;
-        }
         if let Some(&set) = found.sets.get(self.key.as_slice()) {
-            let latest = found.latest.get_or_insert((Vec::new(), set));
-            latest.0.clone_from(&self.key);
-            latest.1 = set;
             return set;
         }
         if found.sets.len() < self.max_label_sets

@@ -33,14 +33,6 @@ impl Observer {
 
     fn count(&self, seen: u64, is_whole: bool) -> Result<(), HostError> {
         let service = self.config.service.as_deref();
-        if let Some(told) = self.told.as_ref().filter(|_| is_whole) {
-            let size = size()?;
-            if size != seen {
-                let work = Work { original: seen, size, ns: 0 };
-                self.counted.borrow_mut().compressed(told, &work);
-                return Ok(());
-            }
-        }
         if !self.config.by_route {
             return self.count_as(service.unwrap_or_default(), ALL_ROUTES, seen, is_whole);
         }
@@ -61,7 +53,8 @@ impl Observer {
 
     fn count_as(&self, service: &str, route: &str, seen: u64, is_whole: bool) -> Result<(), HostError> {
         let outcome = if is_whole {
-            let size = size()?;
+            let size = Property::RESPONSE_SIZE.bytes()?.unwrap_or_default();
+            let size = size.try_into().map_or(0, u64::from_le_bytes);
             match self.coding(seen, size)? {
                 None => "not_compressed",
                 // No compressor leaves a body as long as it was.
@@ -69,7 +62,9 @@ impl Observer {
                 Some(coding) => {
                     let work = Work { original: seen, size, ns: 0 };
                     let mut counted = self.counted.borrow_mut();
-                    let alike = counted.alike(service, route, coding.as_str(), How::Observe);
+                    let alike = self
+                        .told
+                        .unwrap_or_else(|| counted.alike(service, route, coding.as_str(), How::Observe));
                     counted.compressed(&alike, &work);
                     return Ok(());
                 }
@@ -91,12 +86,6 @@ impl Observer {
         let coding = HeaderMap::Response.first("content-encoding")?;
         Ok(coding.as_deref().and_then(ContentCoding::parse))
     }
-}
-
-/// Bytes of the body that have gone out.
-fn size() -> Result<u64, HostError> {
-    let size = Property::RESPONSE_SIZE.bytes()?.unwrap_or_default();
-    Ok(size.try_into().map_or(0, u64::from_le_bytes))
 }
 
 impl Plugin for Observer {
