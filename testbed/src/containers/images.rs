@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -11,12 +11,13 @@ use super::{Engine, base, output};
 use crate::{Tool, artifacts, temp_dir, workspace_root};
 
 /// Targets of `testbed/containers/Dockerfile`, and the published images that they stand in for.
-pub const STAND_INS: [(&str, &str); 7] = [
+pub const STAND_INS: [(&str, &str); 8] = [
     ("redis", "redis:7.4-bookworm"),
     ("timescaledb", "timescale/timescaledb:2.17.2-pg15"),
     ("prometheus", "prom/prometheus:v2.53.4"),
     ("envoy", "envoyproxy/envoy:v1.40.0"),
     ("k6", "grafana/k6:1.1.0"),
+    ("redis-commander", "ghcr.io/joeferner/redis-commander:0.9.0"),
     ("rust", "rust:1.95-bookworm"),
     ("python", "python:3.11-slim-bookworm"),
 ];
@@ -55,6 +56,7 @@ pub fn make(engine: &Engine, mut progress: impl FnMut(&str)) -> Result<()> {
         }
         copy(&file.path(), &format!("model/{}", file.file_name().display()))?;
     }
+    copy_folder(&modules_of(&Tool::RedisCommander.path()?)?, &context.path().join("node_modules"))?;
     for (target, tag) in STAND_INS {
         progress(&format!("making an image in place of {tag}"));
         build(engine, context.path(), "Dockerfile", target, tag)?;
@@ -67,6 +69,17 @@ pub fn make(engine: &Engine, mut progress: impl FnMut(&str)) -> Result<()> {
         build(engine, sources.path(), "compose/Dockerfile", target, &format!("slipstream/{target}:dev"))?;
     }
     Ok(())
+}
+
+/// The `node_modules` that a file is in.
+fn modules_of(file: &Path) -> Result<PathBuf> {
+    let modules = file.ancestors().find(|folder| folder.ends_with("node_modules"));
+    modules.map(Path::to_owned).with_context(|| format!("{} is in no node_modules", file.display()))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    output(Command::new("cp").args(["-r", "--no-target-directory"]).arg(from).arg(to)).map(drop)
 }
 
 /// What a fresh clone has, so that neither the target folder nor anything else of this machine is sent to the engine.
