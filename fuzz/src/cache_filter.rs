@@ -182,5 +182,5 @@ impl World {
 }
 
 fn now_ms() -> u64 {
-    with(|host| host.now_ns / 1_000_000)
+    with(|host| host.unix_ns / 1_000_000)
 }

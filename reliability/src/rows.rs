@@ -8,13 +8,13 @@ mod network;
 mod redis;
 mod small_disk;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::Clocks;
 pub(crate) use small_disk::SmallDisk;
 
 use crate::{Kind, Row, Stand};
 
 /// All faults, in the order of the table.
-pub const ROWS: [Row; 25] = [
+pub const ROWS: [Row; 27] = [
     Row::new("redis-killed", "Redis killed, then started again, empty", redis::kill, redis::start),
     Row::new("redis-frozen", "Redis frozen (SIGSTOP)", redis::freeze, redis::thaw),
     Row::new("redis-slow", "each answer of Redis 150 ms late", redis::slow, redis::quick),
@@ -61,8 +61,17 @@ pub const ROWS: [Row; 25] = [
     Row::new("cluster-other", "another Cluster master killed", redis::lose_other_master, nothing).on(Kind::Cluster),
     Row::new("aof-disk-full", "the disk of Redis' append-only file full", small_disk::fill, small_disk::free)
         .on(Kind::SmallDisk),
-    Row::new("clock-jumps", "the companion's clock an hour ahead, then back", clock::ahead, clock::right)
-        .on(Kind::Clock),
+    Row::new("clock-of-companion", "the companion's clock an hour ahead, then back", clock::companion_ahead, clock::right)
+        .on(Kind::Clocks),
+    Row::new("clock-of-envoy", "one Envoy's clock an hour ahead, then back", clock::envoy_ahead, clock::right)
+        .on(Kind::Clocks),
+    Row::new(
+        "clock-of-envoy-cut-off",
+        "one Envoy's clock an hour back while nothing gets through between it and the companion, then right",
+        clock::envoy_back_and_cut_off,
+        clock::right,
+    )
+    .on(Kind::Clocks),
     Row::new("envoy-hot-restart", "one Envoy hot-restarted", envoy::hot_restart, nothing)
         .on(Kind::HotRestart)
         .moment(),

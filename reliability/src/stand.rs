@@ -13,7 +13,7 @@ use testbed::{
 use crate::catalogue::Catalogue;
 use crate::items::{Database, Items};
 use crate::load::Targets;
-use crate::rows::{Clock, SmallDisk};
+use crate::rows::{Clocks, SmallDisk};
 use crate::truth::Truth;
 
 /// What the shipped configuration says of the companion's protocol.
@@ -39,8 +39,8 @@ pub enum Kind {
     Cluster,
     /// A Redis that keeps an append-only file on a small file system. Needs root.
     SmallDisk,
-    /// The companion's clock can be moved.
-    Clock,
+    /// The clocks of the companion and of the first Envoy can be moved.
+    Clocks,
     /// The first Envoy can be restarted without a gap.
     HotRestart,
     /// The filter response-cache of the first Envoy dies by each five-hundredth request.
@@ -97,7 +97,7 @@ impl Service {
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) small_disk: Option<SmallDisk>,
-    pub(crate) clock: Option<Clock>,
+    pub(crate) clocks: Option<Clocks>,
     /// The trapped filter.
     _mortal: Option<tempfile::TempDir>,
 }
@@ -112,8 +112,8 @@ impl Stand {
     /// Starts everything.
     pub fn start(kind: Kind) -> Result<Stand> {
         let mut extras = Extras::default();
-        if kind == Kind::Clock {
-            extras.clock = Some(Clock::new()?);
+        if kind == Kind::Clocks {
+            extras.clocks = Some(Clocks::new()?);
         }
         let store = store(kind, &mut extras).context("Redis")?;
         let (service, truth) = service(kind, &store).context("the service")?;
@@ -124,7 +124,7 @@ impl Stand {
         })?;
         let port = ports::free();
         let mut companion_env = redis_settings(&store, &to_redis);
-        companion_env.extend(extras.clock.iter().flat_map(Clock::env));
+        companion_env.extend(extras.clocks.iter().flat_map(|clocks| clocks.companion.env()));
         if let Service::Database(database) = &service {
             companion_env.extend(database.companion_env());
         }
@@ -151,6 +151,12 @@ impl Stand {
             let edits: Vec<(&str, &str)> = edits.iter().map(|(old, new)| (*old, new.as_str())).collect();
             let options = EnvoyOptions {
                 hot_restart: kind == Kind::HotRestart && number == 0,
+                env: extras
+                    .clocks
+                    .iter()
+                    .filter(|_| number == 0)
+                    .flat_map(|clocks| clocks.envoy.env())
+                    .collect(),
                 ..EnvoyOptions::default()
             };
             FrontProxy::start_edited(service.port(), to_companion[number].port(), &options, &edits)

@@ -1,4 +1,4 @@
-//! What the workspace itself builds: filters, companion, demo API.
+//! What the workspace itself builds: filters, companion, demo API, and a library for tests.
 //!
 //! `build` is for `cargo xtask`. Tests only look up, for a build inside `cargo test` would make them slow and let
 //! them wait for each other.
@@ -26,18 +26,23 @@ pub enum Artifact {
     Companion,
     /// The demo's API, `slipstream-demo`.
     Demo,
+    /// What tells a program another time of day, `libmoved_clock.so`.
+    MovedClock,
 }
 
 /// Builds these with cargo, whose messages go to stderr. Nothing is done that is done already.
 pub fn build(artifacts: &[Artifact]) -> Result<()> {
     let package = |artifact: &Artifact| match artifact {
-        Artifact::Filters => None,
+        Artifact::Filters | Artifact::MovedClock => None,
         Artifact::Companion => Some("slipstream"),
         Artifact::Demo => Some("slipstream-demo"),
     };
     let native: Vec<&str> = artifacts.iter().filter_map(package).collect();
     if !native.is_empty() {
         cargo_build(&native, &["--release", "--bins"])?;
+    }
+    if artifacts.contains(&Artifact::MovedClock) {
+        cargo_build(&["moved-clock"], &["--release", "--lib"])?;
     }
     if artifacts.contains(&Artifact::Filters) {
         cargo_build(&FILTERS, &["--profile", "filter", "--target", TARGET])?;
@@ -64,6 +69,11 @@ pub fn companion() -> Result<PathBuf> {
 /// The demo API's binary.
 pub fn demo() -> Result<PathBuf> {
     built(target_dir().join("release/slipstream-demo"))
+}
+
+/// The library that moves a program's clock.
+pub fn moved_clock() -> Result<PathBuf> {
+    built(target_dir().join("release/libmoved_clock.so"))
 }
 
 fn built(path: PathBuf) -> Result<PathBuf> {

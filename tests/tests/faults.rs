@@ -47,7 +47,7 @@ fn the_companion_may_talk_nonsense() {
 
 #[test]
 fn the_time_of_day_may_jump() {
-    try_rows(Kind::Clock, &["clock-jumps"]);
+    try_rows(Kind::Clocks, &["clock-of-companion", "clock-of-envoy", "clock-of-envoy-cut-off"]);
 }
 
 #[test]

@@ -1,10 +1,18 @@
 //! `cargo xtask fuzz`: libFuzzer looks for inputs that the targets of `fuzz/` do not hold on.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use testbed::workspace_root;
+
+use crate::bench::{page, record};
+
+const PAGE: &str = "docs/SECURITY.md";
+const COMMAND: &str = "cargo xtask fuzz";
 
 /// What has LLVM count the code that an input reaches. Without a sanitizer, which only a nightly toolchain has: what is
 /// fuzzed is safe code, and a target fails by panicking.
@@ -21,42 +29,40 @@ pub struct Options {
     /// Seconds for each target
     #[arg(long, default_value_t = 600)]
     seconds: u64,
+    /// How many targets at a time
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    jobs: u8,
     /// Keep what reaches new code in the corpus, as small as can be
     #[arg(long)]
     keep: bool,
+    /// Write what came of all targets into docs/SECURITY.md
+    #[arg(long, conflicts_with = "target")]
+    record: bool,
 }
 
-/// Fuzzes one target after the other; an input that one fails on is left in `target/fuzz/TARGET/`.
+/// Fuzzes each target; an input that one fails on is left in `target/fuzz/TARGET/`.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let names = names(options.target.as_deref())?;
     let program = build()?;
-    let mut failed = Vec::new();
-    for name in &names {
-        println!("=== {name}: {} s", options.seconds);
-        let [corpus, found, findings] =
-            [corpus().join(name), work().join("corpus").join(name), work().join(name)];
-        for folder in [&found, &findings] {
-            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        }
-        let mut fuzzer = Command::new(&program);
-        fuzzer.env("SLIPSTREAM_FUZZ_TARGET", name).arg(&found).arg(&corpus);
-        fuzzer
-            .arg(format!("-max_total_time={}", options.seconds))
-            .arg(format!("-artifact_prefix={}/", findings.display()));
-        fuzzer.args([
-            "-timeout=10",
-            "-rss_limit_mb=2048",
-            "-max_len=4096",
-            "-print_final_stats=1",
-            "-verbosity=0",
-        ]);
-        if !fuzzer.status().context("cannot run the fuzzer")?.success() {
-            failed.push(name.as_str());
-        } else if options.keep {
-            keep(&program, name, &corpus, &found)?;
-        }
+    let next = Mutex::new(names.iter());
+    let mut runs = thread::scope(|scope| {
+        let work = || {
+            let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+            std::iter::from_fn(take).map(|name| fuzz(&program, name, options)).collect::<Result<Vec<_>>>()
+        };
+        let workers: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
+        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+            worker.join().map_err(|_| anyhow!("a fuzzer's thread died"))?
+        };
+        workers.into_iter().map(join).collect::<Result<Vec<_>>>()
+    })?
+    .concat();
+    runs.sort_by(|one, other| one.name.cmp(&other.name));
+    if options.record {
+        page::write_into(PAGE, COMMAND, &table(&runs, options)?)?;
     }
-    println!("{} of {} targets hold", names.len() - failed.len(), names.len());
+    let failed: Vec<&str> = runs.iter().filter(|run| !run.holds).map(|run| run.name.as_str()).collect();
+    println!("{} of {} targets hold", runs.len() - failed.len(), runs.len());
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -64,8 +70,69 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
+/// What came of a target.
+#[derive(Debug, Clone)]
+struct Run {
+    name: String,
+    /// How many inputs it was given.
+    inputs: u64,
+    /// How many of them reach code that the others do not.
+    kept: usize,
+    holds: bool,
+}
+
+fn fuzz(program: &Path, name: &str, options: &Options) -> Result<Run> {
+    let [corpus, found, findings] =
+        [corpus().join(name), work().join("corpus").join(name), work().join(name)];
+    for folder in [&found, &findings] {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let mut fuzzer = Command::new(program);
+    fuzzer.env("SLIPSTREAM_FUZZ_TARGET", name).arg(&found).arg(&corpus);
+    fuzzer
+        .arg(format!("-max_total_time={}", options.seconds))
+        .arg(format!("-artifact_prefix={}/", findings.display()));
+    fuzzer.args([
+        "-timeout=10",
+        "-rss_limit_mb=2048",
+        "-max_len=4096",
+        "-print_final_stats=1",
+        "-verbosity=0",
+    ]);
+    println!("{name}: {} s", options.seconds);
+    let output = fuzzer.output().context("cannot run the fuzzer")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let holds = output.status.success();
+    if !holds {
+        eprintln!("{name} fails:\n{said}");
+    } else if options.keep {
+        keep(program, name, &corpus, &found)?;
+    }
+    let run =
+        Run { name: name.to_owned(), inputs: inputs(&said), kept: fs::read_dir(&found)?.count(), holds };
+    println!("{name}: {} inputs, {} reach code of their own", run.inputs, run.kept);
+    Ok(run)
+}
+
+/// How many inputs libFuzzer says it has run.
+fn inputs(said: &str) -> u64 {
+    let number = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+    number.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+}
+
+fn table(runs: &[Run], options: &Options) -> Result<String> {
+    let command = format!("{COMMAND} --seconds {} --jobs {} --record", options.seconds, options.jobs);
+    let head = format!(
+        "{}\n| target | inputs | with code of their own | |\n|---|--:|--:|---|\n",
+        record::origin(&command)?
+    );
+    Ok(runs.iter().fold(head, |table, Run { name, inputs, kept, holds }| {
+        table + &format!("| `{name}` | {inputs} | {kept} | {} |\n", if *holds { "holds" } else { "FAILS" })
+    }))
+}
+
 /// Adds to the corpus what reaches code that nothing in it reaches.
-fn keep(program: &PathBuf, name: &str, corpus: &PathBuf, found: &PathBuf) -> Result<()> {
+fn keep(program: &Path, name: &str, corpus: &Path, found: &Path) -> Result<()> {
     let mut merge = Command::new(program);
     merge.env("SLIPSTREAM_FUZZ_TARGET", name).args(["-merge=1", "-verbosity=0"]).arg(corpus).arg(found);
     if !merge.status().context("cannot run the fuzzer")?.success() {
@@ -76,7 +143,7 @@ fn keep(program: &PathBuf, name: &str, corpus: &PathBuf, found: &PathBuf) -> Res
 
 /// The names of the targets, which are those of the corpora.
 fn names(wanted: Option<&str>) -> Result<Vec<String>> {
-    let entries = std::fs::read_dir(corpus()).with_context(|| corpus().display().to_string())?;
+    let entries = fs::read_dir(corpus()).with_context(|| corpus().display().to_string())?;
     let mut names: Vec<String> =
         entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<Result<_>>()?;
     names.sort();
@@ -120,4 +187,21 @@ fn corpus() -> PathBuf {
 
 fn work() -> PathBuf {
     workspace_root().join("target").join("fuzz")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_inputs_is_what_libfuzzer_says() {
+        let said = "Done 7 runs in 2 second(s)\nstat::number_of_executed_units: 1234\nstat::average_exec_per_sec:     617\n";
+        assert_eq!(inputs(said), 1234);
+        assert_eq!(inputs(""), 0);
+    }
+
+    #[test]
+    fn the_page_has_a_place_for_the_table() {
+        assert!(page::has_markers(PAGE, COMMAND).unwrap());
+    }
 }

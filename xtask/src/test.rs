@@ -96,11 +96,11 @@ fn run_all(options: &Options) -> Result<Summary> {
     tools.extend([Tool::Node, Tool::Timescale, Tool::KubernetesModels, Tool::WasmBindgenTestRunner]);
     tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient, Tool::RedisServer8]);
     tools.extend([Tool::DockerRegistry, Tool::Skopeo, Tool::Envoy136]);
-    tools.extend([Tool::DockerCompose, Tool::FakeTime]);
+    tools.push(Tool::DockerCompose);
     tools.extend(crate::book::TOOLS);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {
-        artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo])
+        artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo, Artifact::MovedClock])
     })?;
 
     let mut total = Summary::default();

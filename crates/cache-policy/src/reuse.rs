@@ -13,10 +13,18 @@ pub struct Times {
     pub freshness_lifetime_ms: u64,
 }
 
+/// How far the clocks of those that store and those that use a response may differ.
+const SKEW_MS: u64 = 1_000;
+/// What an Age says that is too large to tell (RFC 9111 §1.2.2).
+const UNKNOWN_AGE_MS: u64 = (1 << 31) * 1_000;
+
 impl Times {
-    /// How old the response is (RFC 9111 §4.2.3).
+    /// How old the response is (RFC 9111 §4.2.3). Where it was stored in what is the future here, a clock is wrong, and nobody knows:
+    /// it counts as older than anything, for it would not grow any older until then.
     pub fn age_ms(&self, now_ms: u64) -> u64 {
-        // A clock that was set back must not make the response younger than it was on arrival.
+        if self.response_time_ms > now_ms.saturating_add(SKEW_MS) {
+            return UNKNOWN_AGE_MS;
+        }
         let resident_ms = now_ms.saturating_sub(self.response_time_ms);
         self.initial_age_ms.saturating_add(resident_ms)
     }

@@ -10,7 +10,7 @@ use compression_policy::{
     Change, Coding, Mode, Plan, Request, Response, Skip, Way, decide, not_modified, streamed, vary,
 };
 use http_semantics::{ContentCoding, Fields};
-use slipstream_host::{HeaderMap, Headers, HostError, Route, now_ms};
+use slipstream_host::{HeaderMap, Headers, HostError, Moment, Route};
 use std::rc::Rc;
 
 /// How far a stream is.
@@ -33,7 +33,7 @@ type OfRoute = Rc<Route<RouteSettings>>;
 
 /// Decides by the heads what becomes of the response.
 pub fn begin(plugin: &Compression, request: &Headers, end_of_stream: bool) -> Result<State, HostError> {
-    let route = plugin.routes.current(request.first(":authority").unwrap_or_default(), now_ms())?;
+    let route = plugin.routes.current(request.first(":authority").unwrap_or_default(), Moment::now().ms())?;
     let mode = match &route.settings {
         Some(RouteSettings { enabled: true, mode, .. }) => mode.map(Mode::from).or(plugin.config.mode),
         Some(_) => return Ok(pass(plugin, &route, "disabled")),

@@ -8,7 +8,7 @@ use crate::plugin::Compression;
 use crate::whole::{Quit, Whole};
 use compression_common::How;
 use compression_policy::{Framing, Skip, vary};
-use slipstream_host::{Action, HeaderBlock, HeaderMap, Stream, now_ms, send_local_reply};
+use slipstream_host::{Action, HeaderBlock, HeaderMap, Moment, Stream, send_local_reply};
 use std::mem::take;
 use std::rc::Rc;
 
@@ -85,7 +85,7 @@ impl Stream for CompressionStream {
             return Action::Continue;
         };
         if !end_of_stream {
-            match Decompression::of(&self.plugin, &request, now_ms()) {
+            match Decompression::of(&self.plugin, &request, Moment::now().ms()) {
                 Ok(Some(Ok(decompression))) => {
                     self.state = State::Decompressing(decompression);
                     return Action::Pause;

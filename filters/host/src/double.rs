@@ -63,8 +63,10 @@ impl SentCallout {
 /// What the host holds.
 #[derive(Default)]
 pub struct Host {
-    /// The clock, in nanoseconds since the Unix epoch.
-    pub now_ns: u64,
+    /// The time of day, in nanoseconds since the Unix epoch.
+    pub unix_ns: u64,
+    /// The clock that nobody sets, in nanoseconds.
+    pub monotonic_ns: u64,
     /// What was drawn at random last; the next is one more.
     pub random: u64,
     /// Lines logged.
@@ -136,13 +138,19 @@ pub struct Double<P: Plugin> {
 }
 
 impl<P: Plugin> Double<P> {
-    /// What the clock shows at the start, in Unix milliseconds.
+    /// The time of day at the start, in Unix milliseconds.
     pub const START_MS: u64 = 1_700_000_000_000;
+    /// What the other clock shows then: far from it, so that none can be taken for the other.
+    const MONOTONIC_START_NS: u64 = 86_400_000_000_000;
 
     /// A new host with the filter configured in it.
     pub fn start(configuration: &str) -> Result<Double<P>, ConfigError> {
         with(|host| {
-            *host = Host { now_ns: Self::START_MS * 1_000_000, ..Host::default() };
+            *host = Host {
+                unix_ns: Self::START_MS * 1_000_000,
+                monotonic_ns: Self::MONOTONIC_START_NS,
+                ..Host::default()
+            };
             host.buffers.insert(BufferId::PluginConfiguration, configuration.as_bytes().to_vec());
         });
         active::take_woken();
@@ -282,7 +290,15 @@ pub fn take_woken() -> Vec<ContextId> {
 
 /// Lets time pass.
 pub fn advance_ms(ms: u64) {
-    with(|host| host.now_ns += ms * 1_000_000);
+    with(|host| {
+        host.unix_ns += ms * 1_000_000;
+        host.monotonic_ns += ms * 1_000_000;
+    });
+}
+
+/// Somebody sets the clock: the time of day jumps, and no time passes.
+pub fn set_clock_by_ms(ms: i64) {
+    with(|host| host.unix_ns = host.unix_ns.saturating_add_signed(ms * 1_000_000));
 }
 
 /// Sets a property of the stream.

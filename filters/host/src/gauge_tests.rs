@@ -8,12 +8,12 @@ const KEY: &str = "slipstream.gauge.bytes";
 fn start() {
     with(|host| {
         *host = Host::default();
-        host.now_ns = 1_000 * SILENCE_NS;
+        host.monotonic_ns = 1_000 * SILENCE_NS;
     });
 }
 
 fn pass(nanoseconds: u64) {
-    with(|host| host.now_ns += nanoseconds);
+    with(|host| host.monotonic_ns += nanoseconds);
 }
 
 fn refuse(calls: &[&'static str]) {

@@ -155,8 +155,8 @@ pub(crate) fn encode(filter: &str, settings: &serde_json::Value) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Moment;
     use crate::double::{Host, advance_ms, set_property, set_route, with};
-    use crate::now_ms;
     use serde::Deserialize;
     use serde_json::json;
 
@@ -203,7 +203,11 @@ mod tests {
         with(|host| *host = Host::default());
         let routes = Routes::<Settings>::new("slipstream.x");
         let ttl = || {
-            Ok(routes.current(b"h", now_ms())?.settings.as_ref().and_then(|settings| settings.ttl_seconds))
+            Ok(routes
+                .current(b"h", Moment::now().ms())?
+                .settings
+                .as_ref()
+                .and_then(|settings| settings.ttl_seconds))
         };
         set_property(Property::ROUTE_NAME, b"items");
         set_route("slipstream.x", &json!({"ttl_seconds": 1}));
@@ -214,7 +218,7 @@ mod tests {
         assert_eq!(ttl()?, Some(2));
         set_route("slipstream.x", &json!({"ttl_seconds": "2"}));
         advance_ms(1_000);
-        assert_eq!(routes.current(b"h", now_ms())?.settings, None);
+        assert_eq!(routes.current(b"h", Moment::now().ms())?.settings, None);
         assert_eq!(routes.take_mistakes(), 1);
         with(|host| {
             assert!(

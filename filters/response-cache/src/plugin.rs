@@ -16,7 +16,7 @@ use cache_policy::{Policy, RoutePolicy};
 use cache_protocol::{Entry, InvalidationRequest, TraceParent, View};
 use invalidation::Verdict;
 use slipstream_host::{
-    CalloutError, CalloutResponse, ConfigError, ContextId, Plugin, Routes, Token, now_ms, wake,
+    CalloutError, CalloutResponse, ConfigError, ContextId, Moment, Plugin, Routes, Token, wake,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -91,7 +91,7 @@ impl Plugin for ResponseCache {
     }
 
     fn on_tick(&self) {
-        let now = now_ms();
+        let now = Moment::now().ms();
         self.poll(now);
         self.outbox.borrow_mut().expire(now);
         self.retry_undelivered();
@@ -201,7 +201,7 @@ impl ResponseCache {
     }
 
     fn ended(&self, key: &str, lease: String, pass_ms: Option<u64>) -> Ended {
-        let runs_out_ms = now_ms() + self.config.collapse_wait_ms;
+        let runs_out_ms = Moment::now().ms() + self.config.collapse_wait_ms;
         Ended { key: key.to_owned(), lease, pass_ms, runs_out_ms }
     }
 
@@ -246,7 +246,7 @@ impl ResponseCache {
         let mut outbox = self.outbox.borrow_mut();
         match companion.invalidate(&request, trace) {
             Ok(token) => {
-                outbox.sent(token, request, companion.gives_up_ms(now_ms()));
+                outbox.sent(token, request, companion.gives_up_ms(Moment::now().ms()));
                 Some(token)
             }
             Err(_) => {
@@ -278,7 +278,7 @@ impl ResponseCache {
         }
         // After a failure the next tick polls: no storm on a companion that refuses.
         if followed != Followed::Failed {
-            self.poll(now_ms());
+            self.poll(Moment::now().ms());
         }
     }
 

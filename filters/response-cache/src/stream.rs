@@ -30,8 +30,8 @@ use keep::not_stored;
 use lead::Lead;
 pub(crate) use refresh::Refresh;
 use slipstream_host::{
-    Action, CalloutError, CalloutResponse, ContextId, HeaderMap, Headers, HostError, Route, Stream, Token,
-    now_ns, resume_request, resume_response,
+    Action, CalloutError, CalloutResponse, ContextId, HeaderMap, Headers, HostError, Moment, Route, Stream,
+    Token, resume_request, resume_response,
 };
 use std::rc::Rc;
 
@@ -129,12 +129,11 @@ impl CacheStream {
         let plugin = self.plugin.clone();
         let request = HeaderMap::Request.read()?;
         let refreshing = plugin.take_refresh(&request);
-        let began_ns = now_ns();
-        let now_ms = began_ns / 1_000_000;
+        let began = Moment::now();
         let route_name = plugin.questions.borrow().route_name()?;
-        let known = plugin.questions.borrow_mut().recall(&request, route_name.as_deref(), now_ms);
+        let known = plugin.questions.borrow_mut().recall(&request, route_name.as_deref(), began.ms());
         if let Some(question) = known {
-            return Ok(self.ask(Asked::new(question, request, began_ns, refreshing), has_body));
+            return Ok(self.ask(Asked::new(question, request, began, refreshing), has_body));
         }
         let (Some(method), Some(authority), Some(path)) =
             (request.first(":method"), request.first(":authority"), request.first(":path"))
@@ -142,8 +141,8 @@ impl CacheStream {
             return Ok(Action::Continue);
         };
         let route = match route_name.clone() {
-            Some(name) => plugin.routes.named(name, authority, now_ms)?,
-            None => plugin.routes.current(authority, now_ms)?,
+            Some(name) => plugin.routes.named(name, authority, began.ms())?,
+            None => plugin.routes.current(authority, began.ms())?,
         };
         let Some(settings) = &route.settings else {
             return Ok(self.bypass(&route, "settings"));
@@ -186,7 +185,7 @@ impl CacheStream {
                     places.into_iter().rfold(None, |next, place| Some(question(key_for(place), next)));
                 let question = question(key, elsewhere);
                 plugin.questions.borrow_mut().remember(&request, route_name.as_deref(), question.clone());
-                Ok(self.ask(Asked::new(question, request, began_ns, refreshing), has_body))
+                Ok(self.ask(Asked::new(question, request, began, refreshing), has_body))
             }
         }
     }
@@ -199,8 +198,8 @@ impl CacheStream {
         if has_body {
             return self.bypass(&asked.question.route, BypassReason::Body.as_str());
         }
-        let now_ms = asked.began_ns / 1_000_000;
-        self.seek(asked, now_ms)
+        let began = asked.began;
+        self.seek(asked, began)
     }
 
     fn bypass(&mut self, route: &Route<RoutePolicy>, reason: &'static str) -> Action {

@@ -55,7 +55,7 @@ impl Variants {
         names: Vec<String>,
         key: &str,
         until_ms: u64,
-        now_ms: u64,
+        unix_ms: u64,
         most: usize,
     ) -> Result<Option<Variants>, TooMany> {
         let hash = hash(key);
@@ -64,7 +64,7 @@ impl Variants {
         {
             return Ok(None);
         }
-        let is_other = |known: &Variant| known.hash != hash && known.until_ms > now_ms;
+        let is_other = |known: &Variant| known.hash != hash && known.until_ms > unix_ms;
         // Under other names they had other keys, and are found no longer.
         let mut listed: Vec<Variant> = if self.names == names {
             self.listed.iter().copied().filter(is_other).collect()
@@ -79,14 +79,14 @@ impl Variants {
     }
 
     /// The entry to store under the key, and how long to keep it: as long as the variant that is kept longest.
-    pub fn into_entry(self, key: &str, tags: Vec<String>, position: Position, now_ms: u64) -> (Entry, u64) {
+    pub fn into_entry(self, key: &str, tags: Vec<String>, position: Position, unix_ms: u64) -> (Entry, u64) {
         let until_ms = self.listed.iter().map(|variant| variant.until_ms).max().unwrap_or(0);
-        let keep_ms = until_ms.saturating_sub(now_ms);
+        let keep_ms = until_ms.saturating_sub(unix_ms);
         let pairs = self.listed.iter().flat_map(|variant| [variant.hash, variant.until_ms]);
         let entry = Entry {
             key: key.to_owned(),
             position,
-            response_time_ms: now_ms,
+            response_time_ms: unix_ms,
             initial_age_ms: 0,
             freshness_lifetime_ms: keep_ms,
             status: VARIANTS,
@@ -120,8 +120,13 @@ mod tests {
         names.iter().map(ToString::to_string).collect()
     }
 
-    fn with(variants: &Variants, key: &str, until_ms: u64, now_ms: u64) -> Result<Option<Variants>, TooMany> {
-        variants.with(names(&["accept"]), key, until_ms, now_ms, 2)
+    fn with(
+        variants: &Variants,
+        key: &str,
+        until_ms: u64,
+        unix_ms: u64,
+    ) -> Result<Option<Variants>, TooMany> {
+        variants.with(names(&["accept"]), key, until_ms, unix_ms, 2)
     }
 
     #[test]

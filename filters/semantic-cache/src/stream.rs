@@ -13,7 +13,7 @@ use http_semantics::cache_control::CacheControl;
 use record::Recording;
 use semantic_exchange::{Asked, Scope};
 use slipstream_host::{
-    Action, CalloutError, CalloutResponse, HeaderMap, Headers, Route, Stream, Token, resume_request,
+    Action, CalloutError, CalloutResponse, HeaderMap, Headers, Moment, Route, Stream, Token, resume_request,
 };
 use std::rc::Rc;
 
@@ -29,7 +29,7 @@ struct Request {
     route: Rc<Route<Option<RoutePolicy>>>,
     /// What the client wants of caches.
     wants: CacheControl,
-    began_ns: u64,
+    began: Moment,
 }
 
 /// A question, and who shares its answer.

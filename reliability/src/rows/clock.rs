@@ -1,13 +1,29 @@
-//! The companion's clock, told by libfaketime. (Envoy does not start with that library, so its clock is left alone.)
+//! Clocks that jump: what programs take for the time of day, moved by a library that they are started with.
 
-use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
-use testbed::Tool;
+use testbed::{Way, artifacts};
 
 use crate::Stand;
+
+const HOUR: i64 = 3600;
+
+/// Those that can be moved.
+#[derive(Debug)]
+pub(crate) struct Clocks {
+    pub(crate) companion: Clock,
+    pub(crate) envoy: Clock,
+}
+
+impl Clocks {
+    pub(crate) fn new() -> Result<Clocks> {
+        Ok(Clocks { companion: Clock::new()?, envoy: Clock::new()? })
+    }
+}
 
 /// What programs that were started with its environment take for the time of day.
 #[derive(Debug)]
@@ -17,48 +33,49 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new() -> Result<Clock> {
-        let clock = Clock { dir: testbed::temp_dir("clock")?, library: Tool::FakeTime.path()? };
-        clock.set("+0")?;
+    fn new() -> Result<Clock> {
+        let clock = Clock { dir: testbed::temp_dir("clock")?, library: artifacts::moved_clock()? };
+        clock.set(0)?;
         Ok(clock)
     }
 
     /// What tells a program.
-    pub(crate) fn env(&self) -> Vec<(String, String)> {
-        let library = self.library.display().to_string();
-        [
-            ("LD_PRELOAD", library.as_str()),
-            ("FAKETIME_TIMESTAMP_FILE", &self.file().display().to_string()),
-            // Looks each second, and leaves the clock alone by which time-outs are measured.
-            ("FAKETIME_CACHE_DURATION", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-            ("DONT_FAKE_MONOTONIC", "1"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+    pub(crate) fn env(&self) -> [(String, String); 2] {
+        let text = |path: PathBuf| path.display().to_string();
+        [("LD_PRELOAD".to_owned(), text(self.library.clone())), ("MOVED_CLOCK".to_owned(), text(self.file()))]
     }
 
-    fn set(&self, offset: &str) -> Result<()> {
-        // Moved into place, so that nobody reads half of it.
-        let next = self.dir.path().join("next");
-        fs::write(&next, format!("{offset}\n"))?;
-        fs::rename(next, self.file()).context("cannot set the clock")
+    /// Moves it by so many seconds. Programs have the file mapped, so it may never be empty.
+    fn set(&self, seconds: i64) -> Result<()> {
+        let file = File::options().create(true).truncate(false).write(true).open(self.file());
+        file.and_then(|mut file| file.write_all(&seconds.to_ne_bytes())).context("cannot set the clock")
     }
 
     fn file(&self) -> PathBuf {
-        self.dir.path().join("time")
+        self.dir.path().join("seconds")
     }
 }
 
-pub(crate) fn ahead(stand: &mut Stand) -> Result<()> {
-    set(stand, "+3600")
+pub(crate) fn companion_ahead(stand: &mut Stand) -> Result<()> {
+    clocks(stand)?.companion.set(HOUR)
 }
 
-/// Back by an hour, that is.
+pub(crate) fn envoy_ahead(stand: &mut Stand) -> Result<()> {
+    clocks(stand)?.envoy.set(HOUR)
+}
+
+pub(crate) fn envoy_back_and_cut_off(stand: &mut Stand) -> Result<()> {
+    stand.to_companion[0].set(Way::Silent);
+    clocks(stand)?.envoy.set(-HOUR)
+}
+
+/// Back by an hour, or on.
 pub(crate) fn right(stand: &mut Stand) -> Result<()> {
-    set(stand, "+0")
+    stand.to_companion[0].set(Way::Pass);
+    clocks(stand)?.companion.set(0)?;
+    clocks(stand)?.envoy.set(0)
 }
 
-fn set(stand: &Stand, offset: &str) -> Result<()> {
-    stand.extras.clock.as_ref().context("this clock cannot be moved")?.set(offset)
+fn clocks(stand: &Stand) -> Result<&Clocks> {
+    stand.extras.clocks.as_ref().context("these clocks cannot be moved")
 }

@@ -40,12 +40,18 @@ pub fn write(run: Run, measured: &[Measured], verdicts: &[Verdict]) -> Result<()
     page::write_into("docs/COMPRESSION.md", COMMAND, &both)
 }
 
+/// When and of what a command was run.
+pub fn origin(command: &str) -> Result<String> {
+    let date = said("date", &["-u", "+%Y-%m-%d"])?;
+    let commit = said("git", &["describe", "--always", "--dirty"])?;
+    Ok(format!("{date}, commit {commit}: `{command}`\n"))
+}
+
 /// When, of what and on what a command was run.
 pub fn circumstances(command: &str, load_average: f64) -> Result<String> {
     Ok(format!(
-        "{date}, commit {commit}: `{command}`\n\n- {cpu}, {cores} processors; Linux {kernel}; load average before {load_average:.2}\n- {redis}; {postgres}\n",
-        date = said("date", &["-u", "+%Y-%m-%d"])?,
-        commit = said("git", &["describe", "--always", "--dirty"])?,
+        "{origin}\n- {cpu}, {cores} processors; Linux {kernel}; load average before {load_average:.2}\n- {redis}; {postgres}\n",
+        origin = origin(command)?,
         cpu = cpu_model()?,
         cores = std::thread::available_parallelism()?,
         kernel = read(Path::new("/proc/sys/kernel/osrelease"))?.trim(),

@@ -10,14 +10,14 @@ pub fn log(level: Level, message: &str) {
     with(|host| host.log.push(format!("{level:?}: {message}")));
 }
 
-/// The double's clock.
-pub fn now_ns() -> u64 {
-    with(|host| host.now_ns)
+/// The double's time of day.
+pub fn unix_ns() -> u64 {
+    with(|host| host.unix_ns)
 }
 
-/// The double's clock again: nobody sets it back.
+/// The double's other clock.
 pub fn monotonic_ns() -> u64 {
-    now_ns()
+    with(|host| host.monotonic_ns)
 }
 
 /// The double's next number.

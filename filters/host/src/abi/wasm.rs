@@ -128,7 +128,7 @@ pub fn log(level: Level, message: &str) {
 }
 
 /// Nanoseconds since the Unix epoch; 0 if the host has no clock.
-pub fn now_ns() -> u64 {
+pub fn unix_ns() -> u64 {
     let mut time = 0;
     // SAFETY: the host writes one u64 during the call.
     let _ = unsafe { proxy_get_current_time_nanoseconds(&mut time) };

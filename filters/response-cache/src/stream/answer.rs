@@ -8,7 +8,7 @@ use cache_policy::cache_status::CacheStatus;
 use cache_policy::conditional;
 use cache_policy::range::{self, Parts};
 use http_semantics::Fields;
-use slipstream_host::{HostError, now_ns, send_local_reply};
+use slipstream_host::{HostError, random, send_local_reply};
 
 const DETAILS: &str = "slipstream_cache_hit";
 const STALE_DETAILS: &str = "slipstream_cache_stale";
@@ -88,7 +88,7 @@ pub(super) fn answer(
             send_parts(206, &[("content-range", &range::content_range(&part))], bytes)?;
         }
         Parts::Several(parts) => {
-            let boundary = format!("slipstream-{:016x}", now_ns());
+            let boundary = format!("slipstream-{:016x}", random::number());
             let parts = parts.iter().map(|part| (part, range::slice(status, fields, body, part)));
             let content = range::multipart(&boundary, fields.first("content-type"), parts);
             let content_type = format!("multipart/byteranges; boundary={boundary}");

@@ -11,14 +11,14 @@ use cache_policy::cache_status::Forward;
 use cache_policy::reuse::{self, Reuse, Times};
 use cache_policy::stale::Windows;
 use http_semantics::Fields;
-use slipstream_host::Headers;
+use slipstream_host::{Headers, Moment};
 use std::rc::Rc;
 
 /// A request that a stored response may answer.
 pub(super) struct Asked {
     pub(super) question: Rc<Question>,
     pub(super) request: Headers,
-    pub(super) began_ns: u64,
+    pub(super) began: Moment,
     /// Which of several, where the key's responses vary.
     pub(super) variant: Option<Variant>,
     /// Set if it is no client's, but a refresh.
@@ -53,10 +53,10 @@ impl Asked {
     pub(super) fn new(
         question: Rc<Question>,
         request: Headers,
-        began_ns: u64,
+        began: Moment,
         refreshing: Option<Refreshing>,
     ) -> Asked {
-        Asked { question, request, began_ns, variant: None, refreshing, held: None, own: None }
+        Asked { question, request, began, variant: None, refreshing, held: None, own: None }
     }
 
     /// The key to look under.
@@ -104,7 +104,7 @@ impl Asked {
         times: &Times,
         is_soft: bool,
         plugin: &ResponseCache,
-        now_ms: u64,
+        unix_ms: u64,
     ) -> Worth {
         let lookup = &self.question.lookup;
         if self.refreshing.is_some() {
@@ -113,12 +113,12 @@ impl Asked {
         if !lookup.may_use_stored {
             return Worth::Unwanted;
         }
-        match reuse::decide(times, &lookup.cache_control, now_ms) {
+        match reuse::decide(times, &lookup.cache_control, unix_ms) {
             Reuse::Fresh { age_seconds, ttl_seconds } if !is_soft => {
                 Worth::Fresh { age_seconds, ttl_seconds }
             }
             Reuse::Unwanted if !is_soft => Worth::Unwanted,
-            _ => self.worth_of_stale(fields, times, is_soft, plugin, now_ms),
+            _ => self.worth_of_stale(fields, times, is_soft, plugin, unix_ms),
         }
     }
 
@@ -128,12 +128,12 @@ impl Asked {
         times: &Times,
         is_soft: bool,
         plugin: &ResponseCache,
-        now_ms: u64,
+        unix_ms: u64,
     ) -> Worth {
         let Some(windows) = self.windows(fields, &plugin.policy) else { return Worth::Old };
         let directives = &self.question.lookup.cache_control;
-        let stale_ms = times.stale_ms(now_ms).max(1);
-        let age_seconds = times.age_ms(now_ms) / 1000;
+        let stale_ms = times.stale_ms(unix_ms).max(1);
+        let age_seconds = times.age_ms(unix_ms) / 1000;
         let wants_fresh = directives.max_age.is_some() || directives.min_fresh.is_some();
         let reason = if !is_soft && windows.allow_for(directives, stale_ms) {
             StaleReason::MaxStale

@@ -12,7 +12,7 @@ use crate::variants::Variants;
 use cache_policy::cache_status::Forward;
 use cache_protocol::View;
 use invalidation::Verdict;
-use slipstream_host::{Action, CalloutError, CalloutResponse, now_ms};
+use slipstream_host::{Action, CalloutError, CalloutResponse, Moment};
 use std::rc::Rc;
 
 impl CacheStream {
@@ -24,11 +24,11 @@ impl CacheStream {
     ) -> Action {
         let Looking { mut asked, ask, mut lead } = looking;
         let plugin = self.plugin.clone();
-        let now_ms = now_ms();
+        let now = Moment::now();
         let answer = LookupAnswer::new(response);
         let body = answer.body(plugin.companion.borrow().max_envelope_bytes());
         let found = answer.found(asked.key(), body.as_deref());
-        plugin.companion.borrow_mut().looked_up(&found, now_ms);
+        plugin.companion.borrow_mut().looked_up(&found, now.ms());
         if let Some(lead) = &mut lead {
             match (answer.fetching(), &found) {
                 // What it may have said of the lease was lost with the rest.
@@ -49,9 +49,9 @@ impl CacheStream {
                 if let Some(lead) = lead {
                     lead.land(Landed::Stored(marker));
                 }
-                return self.seek(asked, now_ms);
+                return self.seek(asked, now);
             }
-            Found::Entry(view) => match self.weigh(asked, &view, lead.as_mut(), &answer, now_ms) {
+            Found::Entry(view) => match self.weigh(asked, &view, lead.as_mut(), &answer, now) {
                 Some(missed) => missed,
                 None => {
                     if plugin.l1.borrow().is_on() || lead.is_some() {
@@ -66,13 +66,13 @@ impl CacheStream {
             },
         };
         if outcome == Outcome::Miss && missed.asked.go_elsewhere() {
-            return self.seek(missed.asked, now_ms);
+            return self.seek(missed.asked, now);
         }
         missed.asked.come_back();
         let Some(lead) = lead else { return self.miss(missed, outcome, None) };
         match answer.fetching() {
             Fetching::Wait if !matches!(ask, Ask::Wait(_)) => {
-                self.wait_for_others(missed, lead, outcome, now_ms)
+                self.wait_for_others(missed, lead, outcome, now)
             }
             Fetching::Pass | Fetching::Wait => {
                 lead.land(Landed::NotStorable);
@@ -89,16 +89,16 @@ impl CacheStream {
         view: &View<'_>,
         lead: Option<&mut Lead>,
         answer: &LookupAnswer,
-        now_ms: u64,
+        now: Moment,
     ) -> Option<(Missed, Outcome)> {
-        let is_soft = match self.plugin.judge_view(view, now_ms) {
+        let is_soft = match self.plugin.judge_view(view, now.ms()) {
             Some(Verdict::Valid) => false,
             Some(Verdict::Stale) => true,
             // This worker has heard of a purge that the companion that answered has not.
             Some(Verdict::Invalid) => return Some((self.missed(asked), Outcome::Miss)),
             Some(Verdict::Unknown) | None => answer.is_told_stale(),
         };
-        let worth = asked.worth(&view.headers, &times_of(view), is_soft, &self.plugin, now_ms);
+        let worth = asked.worth(&view.headers, &times_of(view), is_soft, &self.plugin, now.unix_ms());
         let (reason, outcome) = match worth {
             Worth::Fresh { .. } | Worth::Stale { .. } => {
                 if self.serve_found(&asked, view, worth, lead) {
@@ -135,11 +135,11 @@ impl CacheStream {
     }
 
     /// Waits at the companion for another worker's fetch, as long as there is time.
-    fn wait_for_others(&mut self, missed: Missed, lead: Lead, outcome: Outcome, now_ms: u64) -> Action {
-        let until_ms = missed.asked.began_ns / 1_000_000 + self.plugin.config.collapse_wait_ms;
-        match until_ms.saturating_sub(now_ms) {
+    fn wait_for_others(&mut self, missed: Missed, lead: Lead, outcome: Outcome, now: Moment) -> Action {
+        let until_ms = missed.asked.began.ms() + self.plugin.config.collapse_wait_ms;
+        match until_ms.saturating_sub(now.ms()) {
             0 => self.miss(missed, outcome, Some(lead)),
-            wait_ms => self.look_up(missed.asked, Ask::Wait(wait_ms), Some(lead), now_ms),
+            wait_ms => self.look_up(missed.asked, Ask::Wait(wait_ms), Some(lead), now),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::flights::Landed;
 use crate::lookup::Fetching;
 use crate::plugin::ResponseCache;
-use slipstream_host::{now_ms, random};
+use slipstream_host::{Moment, random};
 use std::rc::Rc;
 
 /// The leadership of a lookup and a fetch that others may be waiting for: in this worker, and under a lease of the
@@ -66,7 +66,7 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.plugin.flights.borrow_mut().land(&self.key, &self.how, now_ms());
+        self.plugin.flights.borrow_mut().land(&self.key, &self.how, Moment::now().ms());
         if let Some(lease) = self.take_lease() {
             let pass_ms = matches!(self.how, Landed::NotStorable).then_some(PASS_MS);
             self.plugin.release(&self.key, lease, pass_ms);

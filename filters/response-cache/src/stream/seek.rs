@@ -7,12 +7,12 @@ use crate::companion::Ask;
 use crate::flights::Turn;
 use crate::measures::{Lookup as Outcome, StaleReason};
 use cache_policy::cache_status::Forward;
-use slipstream_host::{Action, HeaderBlock, HostError, now_ns, send_local_reply};
+use slipstream_host::{Action, HeaderBlock, HostError, Moment, send_local_reply};
 
 impl CacheStream {
     /// Looks in L1, and asks the companion if there is nothing.
-    pub(super) fn seek(&mut self, mut asked: Asked, now_ms: u64) -> Action {
-        if self.answer_from_l1(&mut asked, now_ms) {
+    pub(super) fn seek(&mut self, mut asked: Asked, now: Moment) -> Action {
+        if self.answer_from_l1(&mut asked, now) {
             return Action::Pause;
         }
         if !asked.question.may_share_a_fetch() || asked.refreshing.is_some() {
@@ -23,34 +23,34 @@ impl CacheStream {
                     let position = self.plugin.follower.borrow().position();
                     self.miss(Missed { asked, reason, position, stale: Some(stale) }, Outcome::Forced, None)
                 }
-                None => self.look_up(asked, Ask::Stored, None, now_ms),
+                None => self.look_up(asked, Ask::Stored, None, now),
             };
         }
         let wait_ms = self.plugin.config.collapse_wait_ms;
-        let until_ms = asked.began_ns / 1_000_000 + wait_ms;
-        let turn = self.plugin.flights.borrow_mut().join(asked.key(), self.id, until_ms, now_ms);
+        let until_ms = asked.began.ms() + wait_ms;
+        let turn = self.plugin.flights.borrow_mut().join(asked.key(), self.id, until_ms, now.ms());
         match turn {
-            Turn::Pass => self.look_up(asked, Ask::Stored, None, now_ms),
+            Turn::Pass => self.look_up(asked, Ask::Stored, None, now),
             Turn::Wait => {
                 self.state = State::Waiting(Box::new(asked));
                 Action::Pause
             }
             Turn::Lead => {
                 let lead = Lead::new(self.plugin.clone(), asked.key().to_owned());
-                self.look_up(asked, Ask::Lease(wait_ms), Some(lead), now_ms)
+                self.look_up(asked, Ask::Lease(wait_ms), Some(lead), now)
             }
         }
     }
 
     /// Whether L1 answers the request. If it only knows which variant is asked for, that is looked for in turn.
-    fn answer_from_l1(&mut self, asked: &mut Asked, now_ms: u64) -> bool {
-        let mut found = self.plugin.find_in_l1(asked.key(), now_ms);
+    fn answer_from_l1(&mut self, asked: &mut Asked, now: Moment) -> bool {
+        let mut found = self.plugin.find_in_l1(asked.key(), now.ms());
         if let Some(variants) = found.as_ref().and_then(|(stored, _)| stored.variants()) {
             asked.choose(variants);
-            found = self.plugin.find_in_l1(asked.key(), now_ms);
+            found = self.plugin.find_in_l1(asked.key(), now.ms());
         }
         let Some((stored, is_soft)) = found else { return false };
-        let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now_ms);
+        let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now.unix_ms());
         let reason = match worth {
             Worth::Fresh { .. } | Worth::Stale { reason: StaleReason::MaxStale, .. } => {
                 return self.serve(asked, &*stored, worth, Outcome::L1);
@@ -64,10 +64,10 @@ impl CacheStream {
     }
 
     /// Asks the companion.
-    pub(super) fn look_up(&mut self, asked: Asked, ask: Ask, mut lead: Option<Lead>, now_ms: u64) -> Action {
+    pub(super) fn look_up(&mut self, asked: Asked, ask: Ask, mut lead: Option<Lead>, now: Moment) -> Action {
         self.trace = super::trace_of(&asked.request);
         let lease = lead.as_ref().map(Lead::lease).unwrap_or_default();
-        let sent = self.plugin.companion.borrow_mut().look_up(asked.key(), ask, lease, self.trace, now_ms);
+        let sent = self.plugin.companion.borrow_mut().look_up(asked.key(), ask, lease, self.trace, now.ms());
         let outcome = match sent {
             Some(Ok(token)) => {
                 if let Some(lead) = &mut lead {
@@ -121,7 +121,7 @@ impl CacheStream {
         if asked.refreshing.is_some() {
             return;
         }
-        let latency_ns = now_ns().saturating_sub(asked.began_ns);
+        let latency_ns = asked.began.elapsed_ns();
         let mut measures = self.plugin.measures.borrow_mut();
         measures.looked_up(outcome);
         measures.answered(asked.question.counted, hit, latency_ns);

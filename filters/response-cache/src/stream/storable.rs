@@ -15,7 +15,7 @@ use cache_protocol::Entry;
 use cache_protocol::names::MAX_TARGET_BYTES;
 use http_semantics::Fields;
 use invalidation::Position;
-use slipstream_host::now_ms;
+use slipstream_host::Moment;
 use std::rc::Rc;
 
 /// What it takes to store a response, beside the response.
@@ -78,8 +78,8 @@ impl CacheStream {
             return Err(BypassReason::Disabled.as_str());
         };
         let (config, policy) = (&self.plugin.config, &self.plugin.policy);
-        let now_ms = now_ms();
-        let storable = store::decide(&asked.request, status, response, policy, settings, now_ms)
+        let unix_ms = Moment::now().unix_ms();
+        let storable = store::decide(&asked.request, status, response, policy, settings, unix_ms)
             .map_err(NotStored::as_str)?;
         let max_bytes = settings.storing.max_entry_bytes.unwrap_or(u64::MAX).min(config.max_entry_bytes);
         if content_length.is_some_and(|length| length > max_bytes) {
@@ -94,8 +94,17 @@ impl CacheStream {
         if keep_ms == 0 {
             return Err(NotStored::Stale.as_str());
         }
-        let (key, variants) = self.place(asked, &storable.vary, position, keep_ms, now_ms)?;
-        Ok(Keepable { storable, keep_ms, key, variants, position, tags, response_time_ms: now_ms, max_bytes })
+        let (key, variants) = self.place(asked, &storable.vary, position, keep_ms, unix_ms)?;
+        Ok(Keepable {
+            storable,
+            keep_ms,
+            key,
+            variants,
+            position,
+            tags,
+            response_time_ms: unix_ms,
+            max_bytes,
+        })
     }
 
     /// Under which key a response is stored that was chosen by these request fields, and what then stands under the
@@ -106,7 +115,7 @@ impl CacheStream {
         vary: &[String],
         position: Position,
         keep_ms: u64,
-        now_ms: u64,
+        unix_ms: u64,
     ) -> Result<(String, Option<(Entry, u64)>), &'static str> {
         let full = &asked.question.key.full;
         let known = asked.variant.as_ref().map(|variant| Rc::clone(&variant.of)).unwrap_or_default();
@@ -120,9 +129,9 @@ impl CacheStream {
         }
         let most = self.plugin.config.max_variants;
         let variants = known
-            .with(names, &key, now_ms.saturating_add(keep_ms), now_ms, most)
+            .with(names, &key, unix_ms.saturating_add(keep_ms), unix_ms, most)
             .map_err(|TooMany| not_stored::VARIANTS)?;
         let tags = asked.question.key.path_tag.iter().cloned().collect();
-        Ok((key, variants.map(|variants| variants.into_entry(full, tags, position, now_ms))))
+        Ok((key, variants.map(|variants| variants.into_entry(full, tags, position, unix_ms))))
     }
 }

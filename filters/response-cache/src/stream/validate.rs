@@ -9,7 +9,7 @@ use cache_policy::cache_status::CacheStatus;
 use cache_policy::stale;
 use http_semantics::Fields;
 use invalidation::Verdict;
-use slipstream_host::{Action, HeaderMap, Headers, HostError, now_ms};
+use slipstream_host::{Action, HeaderMap, Headers, HostError, Moment};
 
 const VALIDATED: &str = "slipstream_cache_validated";
 const STALE: &str = "slipstream_cache_stale";
@@ -121,14 +121,14 @@ impl CacheStream {
 
     /// Serves a stale response because its origin fails, if it may be.
     pub(super) fn serve_on_error(&self, asked: &Asked, stored: &Stored) -> bool {
-        let now_ms = now_ms();
+        let now = Moment::now();
         let times = stored.times();
-        let is_soft = match self.plugin.judge(stored, now_ms) {
+        let is_soft = match self.plugin.judge(stored, now.ms()) {
             Some(Verdict::Valid) => false,
             Some(Verdict::Stale) => true,
             _ => return false,
         };
-        let stale_ms = times.stale_ms(now_ms).max(u64::from(is_soft));
+        let stale_ms = times.stale_ms(now.unix_ms()).max(u64::from(is_soft));
         let Some(windows) = asked.windows(stored.fields(), &self.plugin.policy) else { return false };
         if stale::is_failure(stored.status())
             || stale_ms == 0
@@ -138,7 +138,7 @@ impl CacheStream {
             return false;
         }
         let told = CacheStatus::Hit { ttl_seconds: ttl_of_stale(stale_ms) };
-        let age_seconds = times.age_ms(now_ms) / 1000;
+        let age_seconds = times.age_ms(now.unix_ms()) / 1000;
         let is_served = matches!(answer(asked, stored, age_seconds, told, STALE), Ok(true));
         if is_served {
             self.plugin.measures.borrow_mut().stale_served(StaleReason::Error);

@@ -7,7 +7,7 @@ use crate::measures::Lookup as Outcome;
 use crate::stored::Stored;
 use cache_policy::cache_status::Forward;
 use invalidation::Verdict;
-use slipstream_host::{Action, now_ms};
+use slipstream_host::{Action, Moment};
 
 impl CacheStream {
     /// What the request waits for has ended.
@@ -23,7 +23,7 @@ impl CacheStream {
                 } else if self.serve_landed(&asked, &stored) {
                     return Action::Pause;
                 }
-                self.seek(asked, now_ms())
+                self.seek(asked, Moment::now())
             }
             Some(Landed::Failed(stale)) => {
                 if self.serve_on_error(&asked, &stale) {
@@ -35,7 +35,7 @@ impl CacheStream {
             Some(Landed::Lost) | None => {
                 // What was waited for may be stored elsewhere by now, because it varies by more.
                 asked.forget_variant();
-                self.seek(asked, now_ms())
+                self.seek(asked, Moment::now())
             }
         }
     }
@@ -48,13 +48,13 @@ impl CacheStream {
     }
 
     fn serve_landed(&mut self, asked: &Asked, stored: &Stored) -> bool {
-        let now_ms = now_ms();
-        let verdict = self.plugin.judge(stored, now_ms);
+        let now = Moment::now();
+        let verdict = self.plugin.judge(stored, now.ms());
         if self.plugin.must_keep_out() || !matches!(verdict, Some(Verdict::Valid | Verdict::Stale)) {
             return false;
         }
         let is_soft = verdict == Some(Verdict::Stale);
-        let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now_ms);
+        let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now.unix_ms());
         matches!(worth, Worth::Fresh { .. } | Worth::Stale { .. })
             && self.serve(asked, stored, worth, Outcome::Collapsed)
     }

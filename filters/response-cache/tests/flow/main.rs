@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clocks;
 mod codings;
 mod collapsing;
 mod directives;

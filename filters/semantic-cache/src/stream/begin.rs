@@ -7,7 +7,7 @@ use crate::status::Status;
 use http_semantics::cache_control::CacheControl;
 use http_semantics::{Fields, media_type};
 use semantic_exchange::{Asked, Profile, Scope, Tenant, Unusable, ask};
-use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, now_ns};
+use slipstream_host::{Action, Body, HeaderMap, Headers, HostError, Moment};
 use std::rc::Rc;
 
 /// What `rag-query` services send events under.
@@ -21,9 +21,9 @@ impl SemanticStream {
         if headers.first(":method") != Some(b"POST") {
             return Ok(Action::Continue);
         }
-        let began_ns = now_ns();
+        let began = Moment::now();
         let authority = headers.first(":authority").unwrap_or_default();
-        let route = plugin.routes.current(authority, began_ns / 1_000_000)?;
+        let route = plugin.routes.current(authority, began.ms())?;
         match &route.settings {
             None => return Ok(self.bypass(&route, "settings")),
             Some(None) => return Ok(Action::Continue),
@@ -33,7 +33,7 @@ impl SemanticStream {
         if let Some(reason) = self.reason_to_pass(&headers, &wants) {
             return Ok(self.bypass(&route, reason));
         }
-        self.state = State::Reading(Box::new(Request { headers, route, wants, began_ns }));
+        self.state = State::Reading(Box::new(Request { headers, route, wants, began }));
         Ok(Action::Pause)
     }
 
@@ -100,7 +100,7 @@ impl SemanticStream {
     }
 
     fn look_up(&mut self, question: Question) -> Action {
-        let now_ms = question.request.began_ns / 1_000_000;
+        let now_ms = question.request.began.ms();
         let plugin = Rc::clone(&self.plugin);
         let asked = &question.asked;
         let sent =

@@ -7,7 +7,7 @@ use crate::status::Status;
 use http_semantics::cache_control::Scope as Of;
 use semantic_exchange::Hit;
 use slipstream_host::{
-    Action, CalloutError, CalloutResponse, HeaderBlock, HeaderMap, now_ns, send_local_reply,
+    Action, CalloutError, CalloutResponse, HeaderBlock, HeaderMap, Moment, send_local_reply,
 };
 use std::rc::Rc;
 
@@ -21,7 +21,7 @@ impl SemanticStream {
         question: Question,
         response: Result<CalloutResponse, CalloutError>,
     ) -> Action {
-        let now_ms = now_ns() / 1_000_000;
+        let now_ms = Moment::now().ms();
         let found = self.plugin.companion.borrow_mut().looked_up(response, now_ms);
         let Some(found) = found else {
             return self.forward(question, Lookup::Failed, Status::Failed("companion"), None);
@@ -69,7 +69,7 @@ impl SemanticStream {
         }
         let mut measures = self.plugin.measures.borrow_mut();
         measures.looked_up(Lookup::Hit);
-        let took = now_ns().saturating_sub(question.request.began_ns);
+        let took = question.request.began.elapsed_ns();
         measures.hit(self.plugin.labels(&question.request.route), similarity, took);
         true
     }
@@ -83,7 +83,7 @@ impl SemanticStream {
         ticket: Option<Ticket>,
     ) -> Action {
         let plugin = Rc::clone(&self.plugin);
-        let took = now_ns().saturating_sub(question.request.began_ns);
+        let took = question.request.began.elapsed_ns();
         {
             let mut measures = plugin.measures.borrow_mut();
             measures.looked_up(outcome);
