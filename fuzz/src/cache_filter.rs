@@ -1,4 +1,4 @@
-//! The cache filter through a history of requests, purges, faults and time, against a model that knows of every answer for
+//! The cache filter through a history of requests, purges, faults, time and clocks that are set, against a model that knows of every answer for
 //! whom and when it was made.
 
 mod companion;
@@ -8,7 +8,7 @@ use crate::input::Input;
 use companion::Companion;
 use origin::{Answer, Asked, Origin};
 use response_cache::ResponseCache;
-use slipstream_host::double::{Double, DrivenStream, set_property, set_route, with};
+use slipstream_host::double::{Double, DrivenStream, set_clock_by_ms, set_property, set_route, with};
 use slipstream_host::{Action, Plugin, Property};
 
 type Stream = DrivenStream<<ResponseCache as Plugin>::Stream>;
@@ -57,12 +57,17 @@ pub fn history(bytes: &[u8]) {
 
 impl World {
     fn step(&mut self, input: &mut Input<'_>) {
-        match input.below(10) {
+        match input.below(11) {
             0..=2 => self.request(input),
             3 | 4 => self.answer_lookup(input),
             5 | 6 => self.respond(input),
             7 => self.poll(),
             8 => self.purge(input),
+            9 => {
+                let ms = input.choice(&[-3_600_000, -2_000, 2_000, 3_600_000]);
+                self.origin.was_clock_set_back |= ms < 0;
+                set_clock_by_ms(ms);
+            }
             _ => {
                 let ms = input.choice(&[1_u64, 20, 300, 1_100, 6_000, 40_000]);
                 self.proxy.tick_after_ms(ms);
@@ -181,6 +186,7 @@ impl World {
     }
 }
 
+/// How time passes, whatever the filter takes for the time of day.
 fn now_ms() -> u64 {
-    with(|host| host.unix_ns / 1_000_000)
+    with(|host| host.monotonic_ns / 1_000_000)
 }

@@ -1,10 +1,12 @@
 //! A constant load of reads, writes and purges, and what came of each.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use testbed::{Arrival, Caller, OpenLoop};
 
+use crate::stand::TOKEN;
 use crate::truth::Truth;
 
 /// The longest that a client waits for an answer.
@@ -67,8 +69,8 @@ impl Sample {
 pub(crate) struct Targets {
     /// The Envoys' ports.
     pub(crate) envoys: [u16; 2],
-    /// The companion's own port.
-    pub(crate) companion: u16,
+    /// The companion itself.
+    pub(crate) companion: SocketAddr,
     /// The path of the pages, and of writes.
     pub(crate) path: &'static str,
 }
@@ -147,7 +149,7 @@ struct Client {
 
 impl Client {
     fn new(targets: Targets, truth: Arc<dyn Truth>, write_every: u64) -> Client {
-        let envoys = targets.envoys.map(|port| Caller::new(port, PATIENCE));
+        let envoys = targets.envoys.map(|port| Caller::new(([127, 0, 0, 1], port).into(), PATIENCE));
         let companion = Caller::new(targets.companion, PATIENCE);
         Client { envoys, companion, targets, truth, write_every }
     }
@@ -196,7 +198,9 @@ impl Client {
 
     fn purge(&mut self) -> Seen {
         let Some(version) = self.truth.write_past_envoy() else { return Seen::Refused };
-        let answer = self.companion.post("/v1/invalidations", &[("host", HOST)], r#"{"tags": ["items"]}"#);
+        let token = format!("Bearer {TOKEN}");
+        let headers = [("host", HOST), ("authorization", &token)];
+        let answer = self.companion.post("/v1/invalidations", &headers, r#"{"tags": ["items"]}"#);
         let is_acknowledged = answer.is_ok_and(|answer| answer.status == 200);
         if is_acknowledged { Seen::Acknowledged { version } } else { Seen::Refused }
     }

@@ -61,6 +61,10 @@ impl Row {
     /// Why it cannot be tried here, if it cannot.
     pub fn obstacle(&self) -> Option<&'static str> {
         let is_root = rustix::process::getuid().is_root();
-        (self.kind == Kind::SmallDisk && !is_root).then_some("mounting a small file system needs root")
+        match self.kind {
+            Kind::SmallDisk if !is_root => Some("mounting a small file system needs root"),
+            Kind::OwnHost if !is_root => Some("a network namespace needs root"),
+            _ => None,
+        }
     }
 }

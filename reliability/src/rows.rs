@@ -30,7 +30,13 @@ pub const ROWS: [Row; 27] = [
         companion::starve,
         companion::feed,
     ),
-    Row::new("network-cut", "nothing gets through between Envoys and companion", network::cut, network::pass),
+    Row::new(
+        "network-cut",
+        "the companion, on a host of its own (a network namespace), cut off from the Envoys",
+        network::cut,
+        network::heal,
+    )
+    .on(Kind::OwnHost),
     Row::new("network-closed", "connections to the companion are closed at once", network::close, network::pass),
     Row::new("network-half-cut", "nothing gets through between one Envoy and the companion", network::half_cut, network::pass),
     Row::new(

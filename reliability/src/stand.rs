@@ -1,13 +1,14 @@
 //! Two Envoys that share a companion and its Redis, and proxies between them that can be told to misbehave.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use testbed::{
-    Companion, CompanionOptions, EnvoyOptions, FrontProxy, Origin, Redis, RedisCluster, RedisOptions,
-    RedisSentinels, Relay, ports,
+    Companion, CompanionOptions, EnvoyOptions, FrontProxy, Namespace, Origin, Redis, RedisCluster,
+    RedisOptions, RedisSentinels, Relay, ports,
 };
 
 use crate::catalogue::Catalogue;
@@ -20,6 +21,10 @@ use crate::truth::Truth;
 const HTTP_2: &str = "http2_protocol_options:
               # Notices a companion whose machine has gone without a word.
               connection_keepalive: { interval: 5s, timeout: 2s }";
+/// What filters and clients must know to ask the companion.
+pub(crate) const TOKEN: &str = "the-token-of-a-stand";
+/// Where a filter is told it.
+const TOKEN_AT: &str = "# token: what the companion's setting `token` says, if it has one";
 /// The line before which routes are put.
 const FIRST_ROUTE: &str = "                        - name: items-write\n";
 /// A route past the cache, to see what the service and Envoy take by themselves.
@@ -39,6 +44,8 @@ pub enum Kind {
     Cluster,
     /// A Redis that keeps an append-only file on a small file system. Needs root.
     SmallDisk,
+    /// The companion is on a host of its own, whose cable can be pulled. Needs root.
+    OwnHost,
     /// The clocks of the companion and of the first Envoy can be moved.
     Clocks,
     /// The first Envoy can be restarted without a gap.
@@ -98,6 +105,7 @@ impl Service {
 pub(crate) struct Extras {
     pub(crate) small_disk: Option<SmallDisk>,
     pub(crate) clocks: Option<Clocks>,
+    pub(crate) companion_host: Option<Namespace>,
     /// The trapped filter.
     _mortal: Option<tempfile::TempDir>,
 }
@@ -117,30 +125,48 @@ impl Stand {
         }
         let store = store(kind, &mut extras).context("Redis")?;
         let (service, truth) = service(kind, &store).context("the service")?;
-        let to_redis = Relay::start(match &store {
+        if kind == Kind::OwnHost {
+            extras.companion_host = Some(Namespace::start()?);
+        }
+        let host = extras.companion_host.as_ref();
+        let redis = match &store {
             Store::One(redis) => redis.port(),
             // Those are found by what sentinels and nodes say, so nothing goes this way.
             Store::Sentinels(_) | Store::Cluster(_) => 1,
-        })?;
+        };
+        let own = host.map_or(Ipv4Addr::LOCALHOST, Namespace::gateway);
+        let to_redis = Relay::between(own, (Ipv4Addr::LOCALHOST, redis).into())?;
         let port = ports::free();
         let mut companion_env = redis_settings(&store, &to_redis);
+        companion_env.push(("SLIPSTREAM_TOKEN".to_owned(), TOKEN.to_owned()));
         companion_env.extend(extras.clocks.iter().flat_map(|clocks| clocks.companion.env()));
         if let Service::Database(database) = &service {
             companion_env.extend(database.companion_env());
         }
-        let companion_options =
-            CompanionOptions { env: companion_env, port: Some(port), ..CompanionOptions::default() };
+        let companion_options = CompanionOptions {
+            env: companion_env,
+            port: Some(port),
+            host: host.map(|host| (host.network(), host.address())),
+            ..CompanionOptions::default()
+        };
         let companion = Companion::start(&companion_options).context("the companion")?;
-        let to_companion = [Relay::start(port)?, Relay::start(port)?];
+        let companion_at = SocketAddr::from((host.map_or(Ipv4Addr::LOCALHOST, Namespace::address), port));
+        let relay = || Relay::between(Ipv4Addr::LOCALHOST, companion_at);
+        let to_companion = [relay()?, relay()?];
 
         let mortal = match kind {
             Kind::Mortal => Some(mortal_filter()?),
             _ => None,
         };
         let envoy = |number: usize| {
-            let mut edits = vec![(FIRST_ROUTE, format!("{PLAIN}{FIRST_ROUTE}"))];
+            let mut edits =
+                vec![(FIRST_ROUTE, format!("{PLAIN}{FIRST_ROUTE}")), (TOKEN_AT, format!("token: {TOKEN}"))];
             if kind == Kind::BothProtocols && number == 1 {
                 edits.push((HTTP_2, "http_protocol_options: {}".to_owned()));
+            }
+            let relayed = format!("address: 127.0.0.1, port_value: {}", to_companion[number].port());
+            if kind == Kind::OwnHost {
+                edits.push((&relayed, format!("address: {}, port_value: {port}", companion_at.ip())));
             }
             let shipped = testbed::artifacts::filter("response-cache")?.display().to_string();
             if let Some(dir) = &mortal
@@ -180,7 +206,7 @@ impl Stand {
     pub(crate) fn targets(&self, path: &'static str) -> Targets {
         Targets {
             envoys: [self.envoys[0].port(), self.envoys[1].port()],
-            companion: self.companion.port(),
+            companion: self.companion.address(),
             path,
         }
     }
@@ -267,7 +293,7 @@ fn store(kind: Kind, extras: &mut Extras) -> Result<Store> {
 fn redis_settings(store: &Store, relay: &Relay) -> Vec<(String, String)> {
     let settings = match store {
         Store::One(_) => {
-            vec![("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", relay.port().to_string())]
+            vec![("REDIS_HOST", relay.address().ip().to_string()), ("REDIS_PORT", relay.port().to_string())]
         }
         Store::Sentinels(sentinels) => {
             vec![("SLIPSTREAM_REDIS__SENTINELS", sentinels.addresses().join(","))]

@@ -9,10 +9,10 @@ use anyhow::{Context, Result, anyhow};
 use crate::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use crate::origin::read_chunks;
 
-/// Speaks HTTP/1.1 to one port of 127.0.0.1.
+/// Speaks HTTP/1.1 to one address.
 #[derive(Debug)]
 pub struct Caller {
-    port: u16,
+    address: SocketAddr,
     timeout: Duration,
     kept: Option<BufReader<TcpStream>>,
     again: u64,
@@ -26,8 +26,8 @@ struct Broken {
 
 impl Caller {
     /// One that waits this long for each part of an answer.
-    pub fn new(port: u16, timeout: Duration) -> Caller {
-        Caller { port, timeout, kept: None, again: 0 }
+    pub fn new(address: SocketAddr, timeout: Duration) -> Caller {
+        Caller { address, timeout, kept: None, again: 0 }
     }
 
     /// How often it asked again.
@@ -56,8 +56,7 @@ impl Caller {
     }
 
     fn fresh(&mut self, request: &[u8]) -> Result<Response> {
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        let stream = TcpStream::connect_timeout(&address, self.timeout).context("cannot connect")?;
+        let stream = TcpStream::connect_timeout(&self.address, self.timeout).context("cannot connect")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(self.timeout))?;
         self.exchange(BufReader::new(stream), request).map_err(failed)
@@ -145,7 +144,7 @@ mod tests {
             _ => Answer::json(question.body.clone()).header("x-method", &question.method),
         })
         .unwrap();
-        let mut caller = Caller::new(origin.port(), PATIENCE);
+        let mut caller = Caller::new(([127, 0, 0, 1], origin.port()).into(), PATIENCE);
         for (target, status, body) in
             [("/", 200, ""), ("/chunks", 200, "abcdef"), ("/none", 204, ""), ("/close", 200, "all")]
         {
@@ -173,7 +172,7 @@ mod tests {
                 }
             }
         });
-        let mut caller = Caller::new(port, PATIENCE);
+        let mut caller = Caller::new(([127, 0, 0, 1], port).into(), PATIENCE);
         for _ in 0..2 {
             assert_eq!(caller.get("/", &[]).unwrap().text(), "x");
         }

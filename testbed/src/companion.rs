@@ -1,6 +1,8 @@
 //! The companion, `slipstream serve`.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,13 +21,15 @@ pub struct CompanionOptions {
     pub port: Option<u16>,
     /// Processors to pin it to, in the notation of `taskset -c`.
     pub cpus: Option<String>,
+    /// The host it runs on, if it is not this one: a network namespace, and where it is reached.
+    pub host: Option<(PathBuf, Ipv4Addr)>,
 }
 
 /// A running companion.
 #[derive(Debug)]
 pub struct Companion {
     process: Process,
-    port: u16,
+    address: SocketAddr,
     _dir: TempDir,
 }
 
@@ -34,10 +38,13 @@ impl Companion {
     pub fn start(options: &CompanionOptions) -> Result<Companion> {
         let dir = temp_dir("companion")?;
         let port = options.port.unwrap_or_else(ports::free);
+        let (network, ip) = options.host.clone().unzip();
+        let address = SocketAddr::from((ip.unwrap_or(Ipv4Addr::LOCALHOST), port));
         let mut launch = Launch::new("slipstream", artifacts::companion()?, dir.path())
             .arg("serve")
-            .env("SLIPSTREAM_LISTEN", format!("127.0.0.1:{port}"))
+            .env("SLIPSTREAM_LISTEN", address.to_string())
             .cpus(options.cpus.clone())
+            .network(network)
             .timeout(Duration::from_secs(30));
         if let Some(config) = &options.config {
             fs::write(dir.path().join("slipstream.toml"), config)
@@ -47,13 +54,18 @@ impl Companion {
         for (name, value) in &options.env {
             launch = launch.env(name, value);
         }
-        let process = launch.start(|| http::is_ok(&format!("http://127.0.0.1:{port}/healthz")))?;
-        Ok(Companion { process, port, _dir: dir })
+        let process = launch.start(|| http::is_ok(&format!("http://{address}/healthz")))?;
+        Ok(Companion { process, address, _dir: dir })
     }
 
-    /// The port on 127.0.0.1.
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port, on 127.0.0.1 or on its own host.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// Its process id.
@@ -61,9 +73,9 @@ impl Companion {
         self.process.pid()
     }
 
-    /// `http://127.0.0.1:PORT` and this path.
+    /// `http://ADDRESS:PORT` and this path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}{path}", self.address)
     }
 
     /// The process.

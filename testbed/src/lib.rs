@@ -1,6 +1,6 @@
 //! Real servers for tests, demo and benchmark: found, started on free ports, stopped.
 //!
-//! Everything here blocks, listens on loopback only, keeps its files in a temporary folder of its own and ends when
+//! Everything here blocks, listens on loopback or in a [`Namespace`] only, keeps its files in a temporary folder of its own and ends when
 //! it is dropped, or when the process that started it ends, however that comes about.
 //!
 //! `setup` installs what is missing (only `cargo xtask` calls it), [`Tool::path`] finds it, and `artifacts` does
@@ -27,6 +27,7 @@ mod envoy;
 mod front_proxy;
 mod generated;
 mod lock;
+mod namespace;
 mod nginx;
 mod open_loop;
 mod origin;
@@ -54,6 +55,7 @@ pub use front_proxy::{FrontProxy, FrontProxyPorts};
 pub use generated::{WRITE as WRITE_GENERATED, assert_generated};
 pub use http::{Client, Request, Response};
 pub use lock::Lock;
+pub use namespace::Namespace;
 pub use nginx::{Nginx, NginxOptions};
 pub use open_loop::{Arrival, OpenLoop};
 pub use origin::{Answer, Body, Origin, Question};

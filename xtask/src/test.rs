@@ -96,7 +96,7 @@ fn run_all(options: &Options) -> Result<Summary> {
     tools.extend([Tool::Node, Tool::Timescale, Tool::KubernetesModels, Tool::WasmBindgenTestRunner]);
     tools.extend([Tool::MiniLm, Tool::Python, Tool::OpenAiClient, Tool::RedisServer8]);
     tools.extend([Tool::DockerRegistry, Tool::Skopeo, Tool::Envoy136]);
-    tools.push(Tool::DockerCompose);
+    tools.extend([Tool::DockerCompose, Tool::Ip]);
     tools.extend(crate::book::TOOLS);
     stage("setup", || crate::ensure(&tools))?;
     stage("filters, companion and demo API", || {

@@ -5,7 +5,7 @@ use http_semantics::CacheControl;
 /// The times of a stored response, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
-    /// When it arrived, in Unix time.
+    /// When it arrived, by the clock that tells how late it is now.
     pub response_time_ms: u64,
     /// How old it already was then.
     pub initial_age_ms: u64,

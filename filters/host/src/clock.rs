@@ -2,28 +2,30 @@
 
 use crate::abi;
 
-/// Nanoseconds since some moment; never goes back, whatever is done to the time of day. What lasts is measured by it.
+/// The time of day, in milliseconds since the Unix epoch. Whoever keeps the clock may set it to anything: only what others have to
+/// understand goes by it, such as when a response was stored.
+pub fn unix_ms() -> u64 {
+    abi::unix_ns() / 1_000_000
+}
+
+/// Nanoseconds since some moment, by the clock that nobody sets.
 pub fn monotonic_ns() -> u64 {
     abi::monotonic_ns()
 }
 
-/// A moment by both of the host's clocks.
-///
-/// Leases, waits and time-outs go by the one that never jumps. Only what others have to understand goes by the time of day: when a
-/// response was stored.
+/// A moment by the clock that nobody sets and that never goes back: leases, waits, time-outs and ages go by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     ns: u64,
-    unix_ms: u64,
 }
 
 impl Moment {
     /// This one.
     pub fn now() -> Moment {
-        Moment { ns: abi::monotonic_ns(), unix_ms: abi::unix_ns() / 1_000_000 }
+        Moment { ns: monotonic_ns() }
     }
 
-    /// Milliseconds since some moment; never goes back.
+    /// Milliseconds since some moment.
     pub const fn ms(self) -> u64 {
         self.ns / 1_000_000
     }
@@ -31,10 +33,5 @@ impl Moment {
     /// Nanoseconds since this moment.
     pub fn elapsed_ns(self) -> u64 {
         monotonic_ns().saturating_sub(self.ns)
-    }
-
-    /// The time of day, in milliseconds since the Unix epoch. Whoever keeps the clock may set it to anything.
-    pub const fn unix_ms(self) -> u64 {
-        self.unix_ms
     }
 }

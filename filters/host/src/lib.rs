@@ -35,7 +35,7 @@ mod structs;
 pub use active::wake;
 pub use body::Body;
 pub use callout::{Callout, CalloutError, CalloutResponse, Token};
-pub use clock::{Moment, monotonic_ns};
+pub use clock::{Moment, monotonic_ns, unix_ms};
 pub use config::{ConfigError, check_field_names, load as load_config, within};
 pub use dispatcher::Dispatcher;
 pub use error::HostError;

@@ -6,7 +6,7 @@ use cache_policy::reuse::Times;
 use cache_protocol::{Entry, View};
 use http_semantics::Fields;
 use invalidation::{InvalidationSet, Position, Verdict};
-use slipstream_host::HeaderBlock;
+use slipstream_host::{HeaderBlock, Moment, unix_ms};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
@@ -53,6 +53,9 @@ pub trait Answer {
 pub struct Stored {
     /// The response.
     pub entry: Entry,
+    /// When it was taken in, and how old it was then: what becomes of the time of day since makes it no younger.
+    since: Moment,
+    age_then_ms: u64,
     rendered: RefCell<Option<Rendered>>,
     variants: OnceCell<Rc<Variants>>,
     /// Where the log stood when it last had nothing against the entry.
@@ -110,7 +113,7 @@ impl Answer for View<'_> {
     }
 }
 
-/// When a response that lies in an envelope came and how long it is fresh.
+/// When a response that lies in an envelope came, by the time of day, and how long it is fresh.
 pub fn times_of(view: &View<'_>) -> Times {
     Times {
         response_time_ms: view.response_time_ms,
@@ -122,7 +125,19 @@ pub fn times_of(view: &View<'_>) -> Times {
 impl Stored {
     /// A response to keep.
     pub fn new(entry: Entry) -> Stored {
-        Stored { entry, rendered: RefCell::new(None), variants: OnceCell::new(), valid_at: Cell::new(None) }
+        let times = Times {
+            response_time_ms: entry.response_time_ms,
+            initial_age_ms: entry.initial_age_ms,
+            freshness_lifetime_ms: entry.freshness_lifetime_ms,
+        };
+        Stored {
+            entry,
+            since: Moment::now(),
+            age_then_ms: times.age_ms(unix_ms()),
+            rendered: RefCell::new(None),
+            variants: OnceCell::new(),
+            valid_at: Cell::new(None),
+        }
     }
 
     /// What its key's responses vary by, if it is no response but says so. Read once, not once a hit.
@@ -131,11 +146,11 @@ impl Stored {
         Variants::are(self.entry.status).then(|| self.variants.get_or_init(read).clone())
     }
 
-    /// When it came and how long it is fresh.
+    /// When it came, by the clock of [`Moment`], and how long it is fresh.
     pub fn times(&self) -> Times {
         Times {
-            response_time_ms: self.entry.response_time_ms,
-            initial_age_ms: self.entry.initial_age_ms,
+            response_time_ms: self.since.ms(),
+            initial_age_ms: self.age_then_ms,
             freshness_lifetime_ms: self.entry.freshness_lifetime_ms,
         }
     }

@@ -13,7 +13,8 @@ const EPOCH: u64 = 0xe;
 pub struct Companion {
     log: Vec<Record>,
     set: InvalidationSet,
-    entries: BTreeMap<String, Vec<u8>>,
+    /// Envelopes, and until when they are kept.
+    entries: BTreeMap<String, (Vec<u8>, u64)>,
     /// The poll that waits, and how much of the log it knows.
     poll: Option<u32>,
     told: usize,
@@ -52,7 +53,9 @@ impl Companion {
         } else if sent.header(":method") == Some("PUT") {
             let entry = Entry::decode(&sent.body).expect("what it stores is an entry");
             if self.set.admits(&entry.key, &entry.tags, entry.position) {
-                self.entries.insert(entry.key, sent.body);
+                let ttl_ms = sent.header("slipstream-ttl-ms").and_then(|ttl| ttl.parse::<u64>().ok());
+                let until_ms = super::now_ms() + ttl_ms.expect("it says for how long");
+                self.entries.insert(entry.key, (sent.body, until_ms));
             }
             proxy.answer(sent.token, Some(204), &[], b"");
         } else {
@@ -106,7 +109,9 @@ impl Companion {
         let headers = vec![("slipstream-position", self.position().to_string())];
         let answer = |status, body| LookupAnswer { status, headers, body };
         let key = lookup.header("slipstream-key").unwrap_or_default();
-        let stored = self.entries.get(key).filter(|envelope| {
+        let is_kept = |(_, until_ms): &&(Vec<u8>, u64)| super::now_ms() < *until_ms;
+        let kept = self.entries.get(key).filter(is_kept).map(|(envelope, _)| envelope);
+        let stored = kept.filter(|envelope| {
             let entry = Entry::decode(envelope).expect("it was one");
             self.set.admits(&entry.key, &entry.tags, entry.position)
         });
@@ -117,7 +122,7 @@ impl Companion {
             // Another's entry, which no companion should have taken for this one.
             3 => {
                 let other = self.entries.iter().find(|(other, _)| *other != key);
-                answer(Some(200), other.map_or(Vec::new(), |(_, envelope)| envelope.clone()))
+                answer(Some(200), other.map_or(Vec::new(), |(_, (envelope, _))| envelope.clone()))
             }
             4 => {
                 let half = stored.map_or(0, |envelope| envelope.len() / 2);

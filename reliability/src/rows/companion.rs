@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use testbed::{Client, Request};
 
 use crate::Stand;
+use crate::stand::TOKEN;
 
 pub(crate) fn kill(stand: &mut Stand) -> Result<()> {
     stand.companion.process().kill();
@@ -44,6 +45,7 @@ pub(crate) fn starve(stand: &mut Stand) -> Result<()> {
             for _ in 0..4 {
                 let key = format!("GET shop.example/large?{number}#identity:large");
                 let request = Request::new("PUT", &url).header("slipstream-key", key);
+                let request = request.header("authorization", format!("Bearer {TOKEN}"));
                 let request = request.header("slipstream-ttl-ms", "60000").body(vec![number; 1_000_000]);
                 // It may die of it: that is what this is for.
                 let _ = client.send(request);

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "steps of rows")]
 
-use anyhow::Result;
-use testbed::Way;
+use anyhow::{Context, Result};
+use testbed::{Namespace, Way};
 
 use crate::Stand;
 
@@ -11,8 +11,13 @@ pub(crate) fn pass(stand: &mut Stand) -> Result<()> {
     all(stand, Way::Pass)
 }
 
+/// The cable is pulled: packets are lost, and nobody is told.
 pub(crate) fn cut(stand: &mut Stand) -> Result<()> {
-    all(stand, Way::Silent)
+    own_host(stand)?.set_front(false)
+}
+
+pub(crate) fn heal(stand: &mut Stand) -> Result<()> {
+    own_host(stand)?.set_front(true)
 }
 
 pub(crate) fn half_cut(stand: &mut Stand) -> Result<()> {
@@ -34,6 +39,10 @@ pub(crate) fn halves(stand: &mut Stand) -> Result<()> {
 
 pub(crate) fn wrong_sizes(stand: &mut Stand) -> Result<()> {
     all(stand, Way::WrongSizes)
+}
+
+fn own_host(stand: &Stand) -> Result<&Namespace> {
+    stand.extras.companion_host.as_ref().context("the companion is on no host of its own")
 }
 
 fn all(stand: &mut Stand, way: Way) -> Result<()> {

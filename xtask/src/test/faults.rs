@@ -23,7 +23,7 @@ pub fn run_rows(names: &[String], record: bool) -> Result<Summary> {
     }
     // Before the build, which makes the machine busy itself.
     let load_average = record::load_average()?;
-    super::stage("setup", || crate::ensure(&[Tool::Envoy, Tool::RedisServer, Tool::RedisCli]))?;
+    super::stage("setup", || crate::ensure(&[Tool::Envoy, Tool::RedisServer, Tool::RedisCli, Tool::Ip]))?;
     // Together with the demo, as all tests build them: another set of packages would be compiled anew.
     let built = [Artifact::Filters, Artifact::Companion, Artifact::Demo, Artifact::MovedClock];
     super::stage("filters, companion and demo API", || artifacts::build(&built))?;

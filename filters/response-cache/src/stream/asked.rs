@@ -97,14 +97,15 @@ impl Asked {
         }
     }
 
-    /// What a stored response with these fields and times is worth. `is_soft`: an invalidation has made it stale.
+    /// What a stored response with these fields and times is worth. `is_soft`: an invalidation has made it stale;
+    /// `now_ms`: by the clock of its times.
     pub(super) fn worth(
         &self,
         fields: &impl Fields,
         times: &Times,
         is_soft: bool,
         plugin: &ResponseCache,
-        unix_ms: u64,
+        now_ms: u64,
     ) -> Worth {
         let lookup = &self.question.lookup;
         if self.refreshing.is_some() {
@@ -113,12 +114,12 @@ impl Asked {
         if !lookup.may_use_stored {
             return Worth::Unwanted;
         }
-        match reuse::decide(times, &lookup.cache_control, unix_ms) {
+        match reuse::decide(times, &lookup.cache_control, now_ms) {
             Reuse::Fresh { age_seconds, ttl_seconds } if !is_soft => {
                 Worth::Fresh { age_seconds, ttl_seconds }
             }
             Reuse::Unwanted if !is_soft => Worth::Unwanted,
-            _ => self.worth_of_stale(fields, times, is_soft, plugin, unix_ms),
+            _ => self.worth_of_stale(fields, times, is_soft, plugin, now_ms),
         }
     }
 
@@ -128,12 +129,12 @@ impl Asked {
         times: &Times,
         is_soft: bool,
         plugin: &ResponseCache,
-        unix_ms: u64,
+        now_ms: u64,
     ) -> Worth {
         let Some(windows) = self.windows(fields, &plugin.policy) else { return Worth::Old };
         let directives = &self.question.lookup.cache_control;
-        let stale_ms = times.stale_ms(unix_ms).max(1);
-        let age_seconds = times.age_ms(unix_ms) / 1000;
+        let stale_ms = times.stale_ms(now_ms).max(1);
+        let age_seconds = times.age_ms(now_ms) / 1000;
         let wants_fresh = directives.max_age.is_some() || directives.min_fresh.is_some();
         let reason = if !is_soft && windows.allow_for(directives, stale_ms) {
             StaleReason::MaxStale

@@ -12,7 +12,7 @@ use crate::variants::Variants;
 use cache_policy::cache_status::Forward;
 use cache_protocol::View;
 use invalidation::Verdict;
-use slipstream_host::{Action, CalloutError, CalloutResponse, Moment};
+use slipstream_host::{Action, CalloutError, CalloutResponse, Moment, unix_ms};
 use std::rc::Rc;
 
 impl CacheStream {
@@ -98,7 +98,7 @@ impl CacheStream {
             Some(Verdict::Invalid) => return Some((self.missed(asked), Outcome::Miss)),
             Some(Verdict::Unknown) | None => answer.is_told_stale(),
         };
-        let worth = asked.worth(&view.headers, &times_of(view), is_soft, &self.plugin, now.unix_ms());
+        let worth = asked.worth(&view.headers, &times_of(view), is_soft, &self.plugin, unix_ms());
         let (reason, outcome) = match worth {
             Worth::Fresh { .. } | Worth::Stale { .. } => {
                 if self.serve_found(&asked, view, worth, lead) {

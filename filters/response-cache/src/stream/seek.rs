@@ -50,7 +50,7 @@ impl CacheStream {
             found = self.plugin.find_in_l1(asked.key(), now.ms());
         }
         let Some((stored, is_soft)) = found else { return false };
-        let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now.unix_ms());
+        let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now.ms());
         let reason = match worth {
             Worth::Fresh { .. } | Worth::Stale { reason: StaleReason::MaxStale, .. } => {
                 return self.serve(asked, &*stored, worth, Outcome::L1);

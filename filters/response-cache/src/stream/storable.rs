@@ -15,7 +15,7 @@ use cache_protocol::Entry;
 use cache_protocol::names::MAX_TARGET_BYTES;
 use http_semantics::Fields;
 use invalidation::Position;
-use slipstream_host::Moment;
+use slipstream_host::unix_ms;
 use std::rc::Rc;
 
 /// What it takes to store a response, beside the response.
@@ -78,7 +78,7 @@ impl CacheStream {
             return Err(BypassReason::Disabled.as_str());
         };
         let (config, policy) = (&self.plugin.config, &self.plugin.policy);
-        let unix_ms = Moment::now().unix_ms();
+        let unix_ms = unix_ms();
         let storable = store::decide(&asked.request, status, response, policy, settings, unix_ms)
             .map_err(NotStored::as_str)?;
         let max_bytes = settings.storing.max_entry_bytes.unwrap_or(u64::MAX).min(config.max_entry_bytes);

@@ -128,7 +128,7 @@ impl CacheStream {
             Some(Verdict::Stale) => true,
             _ => return false,
         };
-        let stale_ms = times.stale_ms(now.unix_ms()).max(u64::from(is_soft));
+        let stale_ms = times.stale_ms(now.ms()).max(u64::from(is_soft));
         let Some(windows) = asked.windows(stored.fields(), &self.plugin.policy) else { return false };
         if stale::is_failure(stored.status())
             || stale_ms == 0
@@ -138,7 +138,7 @@ impl CacheStream {
             return false;
         }
         let told = CacheStatus::Hit { ttl_seconds: ttl_of_stale(stale_ms) };
-        let age_seconds = times.age_ms(now.unix_ms()) / 1000;
+        let age_seconds = times.age_ms(now.ms()) / 1000;
         let is_served = matches!(answer(asked, stored, age_seconds, told, STALE), Ok(true));
         if is_served {
             self.plugin.measures.borrow_mut().stale_served(StaleReason::Error);

@@ -54,7 +54,7 @@ impl CacheStream {
             return false;
         }
         let is_soft = verdict == Some(Verdict::Stale);
-        let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now.unix_ms());
+        let worth = asked.worth(&stored.entry.headers, &stored.times(), is_soft, &self.plugin, now.ms());
         matches!(worth, Worth::Fresh { .. } | Worth::Stale { .. })
             && self.serve(asked, stored, worth, Outcome::Collapsed)
     }

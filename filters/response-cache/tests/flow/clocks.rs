@@ -17,6 +17,12 @@ fn answer_from_the_vm(proxy: &Proxy) -> Option<String> {
     answer
 }
 
+/// Lets time pass, at the end of which there is a lease.
+fn let_pass_ms(proxy: &Proxy, ms: u64) {
+    advance_ms(ms);
+    (0..2).for_each(|_| answer_poll(proxy, POSITION, false, "[]"));
+}
+
 #[test]
 fn a_clock_that_is_set_back_does_not_prolong_the_lease() {
     let proxy = leased_proxy();
@@ -35,12 +41,16 @@ fn a_clock_that_is_set_ahead_does_not_end_the_lease() {
 }
 
 #[test]
-fn what_was_stored_by_a_clock_that_was_ahead_is_not_served_when_it_is_right() {
-    let proxy = leased_proxy();
-    set_clock_by_ms(HOUR_MS);
-    fill(&proxy, "one");
-    set_clock_by_ms(-HOUR_MS);
-    assert_eq!(answer_from_the_vm(&proxy), None);
+fn what_the_vm_has_grows_as_old_as_it_is_whatever_the_clock_says() {
+    for set_by_ms in [-HOUR_MS, HOUR_MS] {
+        let proxy = leased_proxy();
+        fill(&proxy, "one");
+        set_clock_by_ms(set_by_ms);
+        let_pass_ms(&proxy, 299_999);
+        assert_eq!(answer_from_the_vm(&proxy).as_deref(), Some("one"), "set by {set_by_ms} ms");
+        let_pass_ms(&proxy, 1);
+        assert_eq!(answer_from_the_vm(&proxy), None, "set by {set_by_ms} ms");
+    }
 }
 
 #[test]
