@@ -41,10 +41,28 @@ pub struct Options {
     /// Write the table of all faults into docs/RELIABILITY.md
     #[arg(long, requires = "filter")]
     record: bool,
+    /// So many times in a row, up to the first failure
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    times: u16,
 }
 
 /// Runs them all and prints `N passed, N failed` as the last line. What keeps the tests from running is one failure.
 pub fn run(options: &Options) -> ExitCode {
+    let mut total = Summary::default();
+    for time in 1..=options.times {
+        total.add(run_once(options));
+        if options.times > 1 {
+            println!("=== {time} of {} times: {total}", options.times);
+        }
+        if total.failed > 0 {
+            break;
+        }
+    }
+    println!("{total}");
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_once(options: &Options) -> Summary {
     let run = match options.filter.as_deref() {
         Some("faults") => faults::run_rows(&options.rows, options.record),
         _ if options.record || !options.rows.is_empty() => {
@@ -53,12 +71,10 @@ pub fn run(options: &Options) -> ExitCode {
         Some("compose") => run_compose(),
         _ => run_all(options),
     };
-    let total = run.unwrap_or_else(|error| {
+    run.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         Summary { passed: 0, failed: 1 }
-    });
-    println!("{total}");
-    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    })
 }
 
 /// The compose file is validated, and, where an engine can run, brought up and used.

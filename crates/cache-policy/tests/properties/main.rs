@@ -24,3 +24,10 @@ fn query() -> impl Strategy<Value = Option<Vec<String>>> {
 fn path_and_query(path: &str, query: Option<&[String]>) -> String {
     query.map_or_else(|| format!("/{path}"), |query| format!("/{path}?{}", query.join("&")))
 }
+
+#[test]
+fn each_run_tries_the_same_cases() {
+    use proptest::test_runner::{Config, RngSeed};
+    // By .cargo/config.toml, for all crates.
+    assert!(matches!(Config::default().rng_seed, RngSeed::Fixed(_)));
+}
