@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cache_protocol::Entry;
 use e2e::{Metrics, Setup, assert_text, is_hit, is_miss, miss, wait_for, x_cache};
@@ -107,13 +107,14 @@ fn a_frozen_companion_costs_a_time_out_and_soon_nothing() {
     wait_for("hits from the companion again", || is_hit(&proxy.get("/api/items?new")));
 }
 
-/// An entry as it is stored, for this full key.
-fn envelope(key: &str) -> Vec<u8> {
+/// An entry as it is stored, for this full key, so long from now.
+fn envelope(key: &str, ahead: Duration) -> Vec<u8> {
+    let stored = SystemTime::now() + ahead;
     let position = "00000000000000aa:1".parse().unwrap();
     Entry {
         key: key.to_owned(),
         position,
-        response_time_ms: u64::MAX / 4,
+        response_time_ms: stored.duration_since(UNIX_EPOCH).unwrap().as_millis() as u64,
         initial_age_ms: 0,
         freshness_lifetime_ms: 60_000,
         status: 200,
@@ -130,7 +131,7 @@ const HTTP_2: &str = "http2_protocol_options:
               connection_keepalive: { interval: 5s, timeout: 2s }";
 
 /// What a companion gone mad answers.
-const MADNESS: [&str; 11] = [
+const MADNESS: [&str; 12] = [
     "html",
     "nothing found, no position",
     "nothing found, wrong position",
@@ -138,6 +139,7 @@ const MADNESS: [&str; 11] = [
     "truncated",
     "flipped",
     "another key",
+    "from the future",
     "huge",
     "error",
     "cut off",
@@ -146,7 +148,7 @@ const MADNESS: [&str; 11] = [
 
 fn mad(mode: &str, question: &Question) -> Answer {
     let key = question.header("slipstream-key").unwrap_or_default();
-    let good = envelope(&key);
+    let good = envelope(&key, Duration::ZERO);
     let answer = |body: Vec<u8>| Answer::new(200, body).header("slipstream-position", "00000000000000aa:1");
     match mode {
         "html" => Answer::new(200, "<html>Welcome</html>").header("content-type", "text/html"),
@@ -160,7 +162,8 @@ fn mad(mode: &str, question: &Question) -> Answer {
             bytes[middle] ^= 1;
             answer(bytes)
         }
-        "another key" => answer(envelope("GET other.example/#identity:")),
+        "another key" => answer(envelope("GET other.example/#identity:", Duration::ZERO)),
+        "from the future" => answer(envelope(&key, Duration::from_secs(3600))),
         "huge" => answer(vec![b'{'; 5 << 20]),
         "error" => Answer::new(500, "{\"error\": \"out of order\"}"),
         "cut off" => answer(Vec::new()).body(Body::CutOff(good.len() + 100, good)),
