@@ -1,6 +1,7 @@
 //! Where the dependencies come from, under which licences, and what runs when they are built.
 
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -59,7 +60,7 @@ fn every_dependency_comes_from_the_registry_with_a_checksum() {
     let lock = toml("Cargo.lock");
     let packages = lock["package"].as_array().unwrap();
     let foreign = packages.iter().filter_map(|package| Some((package.get("source")?.as_str()?, package)));
-    let mut sources = std::collections::BTreeSet::new();
+    let mut sources = BTreeSet::new();
     for (source, package) in foreign {
         assert!(source.starts_with("registry+"), "{package}");
         assert!(package.get("checksum").is_some(), "{package} has no checksum");
@@ -78,4 +79,55 @@ fn only_build_scripts_that_have_been_read_are_the_projects_own() {
         packages().into_iter().filter(|package| package["source"].is_null() && has_build_script(package));
     let names: Vec<String> = own.map(|package| package["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, OWN_BUILD_SCRIPTS);
+}
+
+/// Name and version of each package that is not the project's own.
+fn foreign() -> BTreeSet<(String, String)> {
+    let lock = toml("Cargo.lock");
+    let text = |package: &toml::Value, key: &str| package[key].as_str().unwrap().to_owned();
+    let packages = lock["package"].as_array().unwrap().iter();
+    let foreign = packages.filter(|package| package.get("source").is_some());
+    foreign.map(|package| (text(package, "name"), text(package, "version"))).collect()
+}
+
+#[test]
+fn every_second_version_is_known_and_who_asks_for_it() {
+    let mut versions: BTreeMap<String, Vec<semver::Version>> = BTreeMap::new();
+    for package in packages() {
+        let text = |key: &str| package[key].as_str().unwrap();
+        versions.entry(text("name").to_owned()).or_default().push(text("version").parse().unwrap());
+    }
+    let mut older = BTreeSet::new();
+    for (name, mut versions) in versions {
+        versions.sort();
+        versions.pop();
+        older.extend(versions.iter().map(|version| format!("{name}@{version}")));
+    }
+    let deny = toml("deny.toml");
+    let skipped = deny["bans"]["skip"].as_array().unwrap().iter();
+    let skipped: BTreeSet<String> = skipped.map(|skip| skip["crate"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        skipped, older,
+        "left: bans.skip of deny.toml, right: what Cargo.lock has beside a newer version"
+    );
+}
+
+/// `cargo vet` asks for this, and for what others have vetted, which is not to be had without a network.
+#[test]
+fn every_dependency_is_vetted_or_exempt_by_version() {
+    let config = toml("supply-chain/config.toml");
+    let audits = toml("supply-chain/audits.toml");
+    let mut recorded = BTreeSet::new();
+    for table in [config.get("exemptions"), audits.get("audits")].into_iter().flatten() {
+        for (name, entries) in table.as_table().unwrap() {
+            let versions =
+                entries.as_array().unwrap().iter().filter_map(|entry| entry.get("version")?.as_str());
+            recorded.extend(versions.map(|version| (name.clone(), version.to_owned())));
+        }
+    }
+    let foreign = foreign();
+    let unknown: Vec<_> = foreign.difference(&recorded).collect();
+    assert!(unknown.is_empty(), "in Cargo.lock, and not in supply-chain/: {unknown:?}; run cargo vet");
+    let gone: Vec<_> = recorded.difference(&foreign).collect();
+    assert!(gone.is_empty(), "in supply-chain/, and no longer in Cargo.lock: {gone:?}; run cargo vet prune");
 }
