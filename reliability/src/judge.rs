@@ -18,18 +18,21 @@ pub(crate) struct Fault {
 }
 
 /// Answers that were older than a write that had been acknowledged before they were asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Stale {
     /// As old as they may be while nobody can be told of a write that an Envoy let through.
     pub(crate) within: u64,
     /// Older.
     pub(crate) past: u64,
+    /// Some of those, in words.
+    pub(crate) examples: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Acknowledged {
     version: u64,
     at: Instant,
+    took: Duration,
     /// Whether the companion itself has said that nobody serves what is older.
     by_companion: bool,
 }
@@ -42,21 +45,34 @@ pub(crate) fn stale(samples: &[Sample], fault: Option<Fault>) -> Stale {
         let Seen::Page { version, .. } = sample.seen else { continue };
         let newer = acknowledged.iter().filter(|write| write.version > version && write.at <= sample.sent);
         let mut newer = newer.peekable();
-        if newer.peek().is_none() {
-            continue;
-        }
+        let Some(first) = newer.peek().copied() else { continue };
         if newer.all(|write| fault.is_some_and(|fault| is_excused(write, sample.sent, fault))) {
             stale.within += 1;
         } else {
             stale.past += 1;
+            if stale.examples.len() < 5 {
+                stale.examples.push(in_words(sample, version, first));
+            }
         }
     }
     stale
 }
 
+fn in_words(read: &Sample, version: u64, write: &Acknowledged) -> String {
+    let who = if write.by_companion { "purge" } else { "write" };
+    format!(
+        "Envoy {} gave version {version} {:?} after a {who} of version {} was acknowledged, which took {:?}",
+        read.envoy,
+        read.sent.saturating_duration_since(write.at),
+        write.version,
+        write.took
+    )
+}
+
 fn acknowledged(sample: &Sample) -> Option<Acknowledged> {
     let Seen::Acknowledged { version } = sample.seen else { return None };
-    Some(Acknowledged { version, at: sample.done, by_companion: sample.what == What::Purge })
+    let by_companion = sample.what == What::Purge;
+    Some(Acknowledged { version, at: sample.done, took: sample.took(), by_companion })
 }
 
 /// Whether who asked then may not have known of the write: the companion could not be told, the lease was not over yet, or

@@ -49,7 +49,8 @@ impl Outcome {
             complaints.push(format!("{} answers were wrong", self.wrong));
         }
         if self.stale.past > 0 {
-            complaints.push(format!("{} answers were stale past the bound", self.stale.past));
+            let (past, examples) = (self.stale.past, self.stale.examples.join("; "));
+            complaints.push(format!("{past} answers were stale past the bound: {examples}"));
         }
         if self.recovered.is_none() {
             complaints.push("there were no hits after it".to_owned());

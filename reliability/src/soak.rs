@@ -17,6 +17,8 @@ const PACE: Pace = Pace { rate: 100, clients: CLIENTS, write_every: 200 };
 const CLIENTS: usize = 32;
 /// Load before anything is counted, so that connections and buffers are there.
 const FIRST: Duration = Duration::from_secs(10);
+/// How many of the answers that should not have come are told of.
+const EXAMPLES: usize = 20;
 /// What nobody asks for any more is gone by then.
 const SETTLE: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_secs(1);
@@ -54,6 +56,8 @@ pub struct Report {
     pub wrong: u64,
     /// Answers older than an acknowledged write.
     pub stale: u64,
+    /// Some of all these, in words.
+    pub examples: Vec<String>,
     /// Everything that was looked at.
     pub levels: Vec<Level>,
 }
@@ -64,6 +68,7 @@ impl Report {
         let counted = [("failed", self.failed), ("wrong", self.wrong), ("stale", self.stale)];
         let bad = counted.iter().filter(|(_, count)| *count > 0);
         let bad = bad.map(|(what, count)| format!("{count} of {} requests: {what}", self.sent));
+        let bad = bad.chain(self.examples.iter().cloned());
         let grown = self.levels.iter().filter(|level| level.is_past());
         let grown = grown.map(|level| {
             format!(
@@ -91,7 +96,17 @@ impl Report {
         self.sent += samples.len() as u64;
         self.failed += count(|seen| matches!(seen, Seen::Failed(_) | Seen::Refused));
         self.wrong += count(|seen| matches!(seen, Seen::Wrong(_)));
-        self.stale += judge::stale(samples, None).past;
+        let stale = judge::stale(samples, None);
+        self.stale += stale.past;
+        let words = samples.iter().filter_map(|sample| match &sample.seen {
+            Seen::Failed(what) | Seen::Wrong(what) => Some(what.clone()),
+            Seen::Refused => {
+                Some(format!("the companion did not acknowledge a purge within {:?}", sample.took()))
+            }
+            _ => None,
+        });
+        let room = EXAMPLES.saturating_sub(self.examples.len());
+        self.examples.extend(words.chain(stale.examples).take(room));
     }
 }
 
