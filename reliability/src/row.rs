@@ -1,6 +1,7 @@
 //! One fault, and how it is brought about and healed.
 
 use anyhow::Result;
+use testbed::Namespace;
 
 use crate::{Kind, Stand};
 
@@ -63,7 +64,7 @@ impl Row {
         let is_root = rustix::process::getuid().is_root();
         match self.kind {
             Kind::SmallDisk if !is_root => Some("mounting a small file system needs root"),
-            Kind::OwnHost if !is_root => Some("a network namespace needs root"),
+            Kind::OwnHost => Namespace::obstacle(),
             _ => None,
         }
     }

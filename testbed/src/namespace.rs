@@ -4,13 +4,13 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::containers::output;
+use crate::containers::{is_root, output};
 use crate::{Launch, Process, Tool, temp_dir};
 
 /// The first of the addresses that are kept for tests of networks (RFC 2544), 2^17 of them.
@@ -45,10 +45,22 @@ impl Cable {
 }
 
 impl Namespace {
+    /// Why none can be made here, if none can.
+    pub fn obstacle() -> Option<&'static str> {
+        if !is_root() {
+            return Some("a network namespace needs root");
+        }
+        // Root in a container may not be allowed to.
+        let mut attempt = Command::new("unshare");
+        let attempt = attempt.args(["--net", "true"]).stderr(Stdio::null()).status();
+        let is_allowed = attempt.is_ok_and(|status| status.success());
+        (!is_allowed).then_some("network namespaces may not be made here")
+    }
+
     /// Makes one.
     ///
     /// # Errors
-    /// Without root.
+    /// If [`Namespace::obstacle`] has something to say.
     pub fn start() -> Result<Namespace> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = std::process::id().wrapping_mul(64).wrapping_add(MADE.fetch_add(1, Ordering::Relaxed));
