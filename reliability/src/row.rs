@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use testbed::Namespace;
+use testbed::containers::is_root;
 
 use crate::{Kind, Stand};
 
@@ -61,9 +62,8 @@ impl Row {
 
     /// Why it cannot be tried here, if it cannot.
     pub fn obstacle(&self) -> Option<&'static str> {
-        let is_root = rustix::process::getuid().is_root();
         match self.kind {
-            Kind::SmallDisk if !is_root => Some("mounting a small file system needs root"),
+            Kind::SmallDisk if !is_root() => Some("mounting a small file system needs root"),
             Kind::OwnHost => Namespace::obstacle(),
             _ => None,
         }
