@@ -109,6 +109,14 @@ pub(crate) async fn acknowledge(service: &Service, position: Position) -> u64 {
     confirmed
 }
 
+/// Waits until the leases of companions that have lost Redis as this one has are over.
+pub(crate) async fn run_out(service: &Service) {
+    let until = service.store.shared().and_then(|store| store.others_lease_until());
+    if let Some(until) = until {
+        tokio::time::sleep_until(until + KEEP).await;
+    }
+}
+
 fn is_further(reach: Position, told: Position) -> bool {
     reach.epoch != told.epoch || reach.seq > told.seq
 }

@@ -212,6 +212,35 @@ async fn who_redis_has_forgotten_is_waited_out() {
     assert!(ack.companions == 0 && took > HOLDS - Duration::from_millis(500), "{ack:?} {took:?}");
 }
 
+/// Who is told that a purge was not recorded is told so when nobody serves what it hits by a lease any more: of this
+/// companion's followers, and of those that have lost Redis with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_recorded_is_waited_out_too() {
+    for (others, leases) in [(0, Duration::from_millis(LEASE_MS)), (1, HOLDS)] {
+        let mut redis = Redis::start(&[]);
+        let one = Companion::on(&redis).await;
+        let mut two = Vec::new();
+        for _ in 0..others {
+            two.push(Companion::on(&redis).await);
+        }
+        // Long enough for each to have heard of the other.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let _a = Follower::start(one.client.clone(), "a").await;
+        redis.kill();
+        for is_first in [true, false] {
+            let start = Instant::now();
+            assert_eq!(one.try_purge(PURGE).await.status(), 503);
+            let took = start.elapsed();
+            let expected = if is_first {
+                leases - Duration::from_millis(500)..leases + Duration::from_millis(500)
+            } else {
+                Duration::ZERO..Duration::from_millis(500)
+            };
+            assert!(expected.contains(&took), "{others} others, first {is_first}: {took:?}");
+        }
+    }
+}
+
 /// A companion whose announcements Redis does not take gives no leases.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cannot_announce_itself_gives_no_leases() {

@@ -76,6 +76,23 @@ fn a_frozen_redis_is_waited_for_no_longer_than_a_lookup() {
     });
 }
 
+/// A write that the log could not take has its answer once nobody holds a copy from before it by a lease.
+#[test]
+fn a_write_while_redis_hangs_is_not_overtaken_by_what_another_envoy_holds() {
+    let mut redis = Redis::start(RedisOptions::default()).unwrap();
+    let proxy = Setup::new().redis(&redis).start(counting(10));
+    let second = proxy.another_envoy();
+    for round in 1..=3 {
+        // A hit of the second level is kept in the first, where the next one finds it.
+        wait_for("hits at the second Envoy", || (0..2).all(|_| is_hit(&proxy.get_at(&second, "/api/items"))));
+        redis.process().unwrap().pause();
+        assert_eq!(proxy.post("/api/items").status, 200);
+        let page = proxy.get_at(&second, "/api/items");
+        assert_text(&page, 200, &format!("{} xxxxxxxxxx", round + 1));
+        redis.process().unwrap().resume();
+    }
+}
+
 #[test]
 fn after_a_flush_nothing_old_is_served_and_new_is_stored() {
     let redis = Redis::start(RedisOptions::default()).unwrap();

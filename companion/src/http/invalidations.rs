@@ -42,12 +42,24 @@ pub(super) async fn invalidate(State(service): State<Arc<Service>>, body: Body) 
 }
 
 /// Appends a purge to the log, and waits until nobody serves what it hits.
+///
+/// # Errors
+/// If the log could not take it, once nobody serves it by a lease of this companion: a new epoch is due, and until it has begun
+/// no lease is given.
 pub(crate) async fn record_and_wait(service: &Service, purge: Purge) -> Result<InvalidationAck, Unavailable> {
     let start = Instant::now();
     let recorded = service.store.invalidate(&purge).await;
     let outcome = if recorded.is_ok() { Outcome::Recorded } else { Outcome::Error };
     service.metrics.invalidate.record(outcome, start.elapsed());
-    let position = recorded?;
+    let position = match recorded {
+        Ok(position) => position,
+        Err(error) => {
+            let never = Position { seq: u64::MAX, ..service.store.position() };
+            let run_out = service.followers.acknowledge(never, || service.store.position());
+            tokio::join!(run_out, mesh::run_out(service));
+            return Err(error);
+        }
+    };
     purge.targets.iter().for_each(|target| service.metrics.invalidated(target));
     let (mut ack, companions, met) = tokio::join!(
         service.followers.acknowledge(position, || service.store.position()),
@@ -122,6 +134,10 @@ pub(super) async fn poll(
     // A poll that waits longer than a lease is answered when its lease is over.
     let lease = service.followers.lease();
     let wait = Duration::from_millis(wait_ms).min(lease);
+    // Who gets no answer below has no lease either, and is not waited for.
+    if let Err(error) = service.store.ready() {
+        return unavailable(&error);
+    }
     // Before the log is read, as `mesh` says.
     if let Err(error) = service.store.may_lease(tokio::time::Instant::now() + lease) {
         return unavailable(&error);

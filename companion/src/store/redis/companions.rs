@@ -71,6 +71,13 @@ impl RedisStore {
         Err(Unavailable { reason: "other companions do not know of this one yet".to_owned() })
     }
 
+    /// Until when other companions may give leases that are cut off from Redis since this one is; they announce themselves as
+    /// often as it does. None where there are no others.
+    pub(crate) fn others_lease_until(&self) -> Option<Instant> {
+        let known = self.companions.lock();
+        known.announced_until.filter(|_| known.are_others)
+    }
+
     /// Tells other companions how far the followers here have confirmed the log.
     pub(crate) async fn announce(&self, reach: Position) -> Result<(), Unavailable> {
         let link = self.link()?;
