@@ -56,6 +56,8 @@ pub struct Report {
     pub wrong: u64,
     /// Answers older than an acknowledged write.
     pub stale: u64,
+    /// Writes whose invalidation took longer than an Envoy waits for it: what comes right after them may be older.
+    pub undelivered: u64,
     /// Some of all these, in words.
     pub examples: Vec<String>,
     /// Everything that was looked at.
@@ -82,8 +84,9 @@ impl Report {
     /// The tables, in Markdown.
     pub fn table(&self) -> String {
         let head = format!(
-            "{} requests: {} failed, {} wrong, {} stale.\n\n| | after warm-up | at the end | at most |\n|---|--:|--:|--:|\n",
-            self.sent, self.failed, self.wrong, self.stale
+            "{} requests: {} failed, {} wrong, {} stale; {} writes were answered before their invalidation was acknowledged.\n\n\
+             | | after warm-up | at the end | at most |\n|---|--:|--:|--:|\n",
+            self.sent, self.failed, self.wrong, self.stale, self.undelivered
         );
         self.levels.iter().fold(head, |table, Level { name, before, after, bound }| {
             let digits = usize::from(name.starts_with("memory"));
@@ -106,7 +109,7 @@ impl Report {
             _ => None,
         });
         let room = EXAMPLES.saturating_sub(self.examples.len());
-        self.examples.extend(words.chain(stale.examples).take(room));
+        self.examples.extend(stale.examples.into_iter().chain(words).take(room));
     }
 }
 
@@ -142,6 +145,7 @@ pub fn soak(stand: &mut Stand, time: Duration, mut progress: impl FnMut(&str)) -
     report.judge(&samples);
     thread::sleep(SETTLE);
     let after = Counts::of(stand)?;
+    report.undelivered = stand.undelivered()?;
 
     let warm = time / 4;
     let window = time / 8;

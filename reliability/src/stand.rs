@@ -252,6 +252,18 @@ impl Stand {
         }
     }
 
+    /// Writes that the Envoys have let through before the companion had acknowledged their invalidation.
+    pub(crate) fn undelivered(&self) -> Result<u64> {
+        let mut sum = 0.0;
+        for envoy in &self.envoys {
+            let text = envoy.envoy.stats_prometheus()?;
+            let lines = text.lines().filter(|line| line.starts_with("slipstream_cache_invalidations_total{"));
+            let lines = lines.filter(|line| line.contains("outcome=\"undelivered\""));
+            sum += lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>();
+        }
+        Ok(sum as u64)
+    }
+
     /// What the Envoys' logs say of filters that died.
     pub fn deaths(&self) -> usize {
         let log = |envoy: &FrontProxy| envoy.envoy.log();
