@@ -56,7 +56,7 @@ pub struct Report {
     pub wrong: u64,
     /// Answers older than an acknowledged write.
     pub stale: u64,
-    /// Writes whose invalidation took longer than an Envoy waits for it: what comes right after them may be older.
+    /// Writes through an Envoy whose invalidation the companion did not acknowledge: not in time, or because Redis was away.
     pub undelivered: u64,
     /// Some of all these, in words.
     pub examples: Vec<String>,

@@ -54,6 +54,7 @@ pub(crate) async fn record_and_wait(service: &Service, purge: Purge) -> Result<I
     let position = match recorded {
         Ok(position) => position,
         Err(error) => {
+            // Not to be confirmed but by moving on to the epoch that is due.
             let never = Position { seq: u64::MAX, ..service.store.position() };
             let run_out = service.followers.acknowledge(never, || service.store.position());
             tokio::join!(run_out, mesh::run_out(service));
