@@ -1,8 +1,9 @@
 //! How a test wants the shipped configuration to be: edited, with more routes, with more workers.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use testbed::{
-    Answer, Companion, CompanionOptions, EnvoyOptions, FrontProxy, Origin, Question, Redis, Request, Tool,
+    Answer, Companion, CompanionOptions, EnvoyOptions, FrontProxy, FrontProxyPorts, Origin, Question, Redis,
+    Request, Tool,
 };
 
 use crate::Proxy;
@@ -10,9 +11,14 @@ use crate::Proxy;
 /// The line before which a test's own routes are put.
 const FIRST_ROUTE: &str = "                        - name: items-write\n";
 
+/// Where the compression filter begins, and what comes after it.
+const COMPRESSION: (&str, &str) =
+    ("- name: slipstream.compression\n", "- name: envoy.filters.http.upstream_codec\n");
+
 /// The shipped `envoy/front-proxy.yaml` with a test's changes.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    compression: bool,
     workers: u32,
     lookup_timeout_ms: u32,
     routes: String,
@@ -34,6 +40,7 @@ impl Setup {
     /// misses of hits. Tests of that time set it.
     pub fn new() -> Setup {
         Setup {
+            compression: true,
             workers: 1,
             lookup_timeout_ms: 5_000,
             routes: String::new(),
@@ -43,6 +50,12 @@ impl Setup {
             envoy: Tool::Envoy,
             log_level: EnvoyOptions::default().log_level,
         }
+    }
+
+    /// Without the compression filter, for tests whose clients ask for no coding: V8 takes longer to compile it than all
+    /// other filters together.
+    pub fn uncompressed() -> Setup {
+        Setup { compression: false, ..Setup::new() }
     }
 
     /// Worker threads of Envoy.
@@ -107,7 +120,10 @@ impl Setup {
     pub fn front(&self, workspace: u16, companion: u16) -> Result<FrontProxy> {
         let timeout = format!("lookup_timeout_ms: {}", self.lookup_timeout_ms);
         let routes = format!("{}{FIRST_ROUTE}", self.routes);
+        let left_out = if self.compression { None } else { Some(compression()?) };
+        let left_out = left_out.iter().map(|filter| (filter.as_str(), ""));
         let own = [("lookup_timeout_ms: 100", timeout.as_str()), (FIRST_ROUTE, routes.as_str())];
+        let own = own.into_iter().chain(left_out);
         let edits = self.edits.iter().map(|(old, new)| (old.as_str(), new.as_str()));
         // Of two edits of the same piece the first counts: a test's own.
         let edits: Vec<_> = edits.chain(own).collect();
@@ -144,6 +160,15 @@ impl Setup {
     pub(crate) fn worker_count(&self) -> u32 {
         self.workers
     }
+}
+
+/// What the rendered file says of the compression filter.
+fn compression() -> Result<String> {
+    let ports = FrontProxyPorts { listener: 1, admin: 1, workspace: 1, companion: 1 };
+    let yaml = FrontProxy::yaml(ports)?;
+    let (_, filter) = yaml.split_once(COMPRESSION.0).context("no compression filter in the shipped file")?;
+    let (filter, _) = filter.split_once(COMPRESSION.1).context("no end of the compression filter")?;
+    Ok(format!("{}{filter}", COMPRESSION.0))
 }
 
 /// A route to the cluster `workspace`, with the cache's settings. All three are YAML in flow style: a name, what stands

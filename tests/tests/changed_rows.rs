@@ -18,7 +18,7 @@ fn start(postgres: &Postgres) -> Proxy {
         .expect("a connection");
     runtime.spawn(connection);
     let database = Arc::new((runtime, client));
-    Setup::new()
+    Setup::uncompressed()
         .companion_env("SLIPSTREAM_CHANGE_CAPTURE__ENABLED", "true")
         .companion_env("SLIPSTREAM_CHANGE_CAPTURE__URL", &postgres.url())
         .companion_env("SLIPSTREAM_CHANGE_CAPTURE__TAGS", "public.items=items")

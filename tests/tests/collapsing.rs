@@ -55,7 +55,7 @@ fn misses_that_come_together_are_one_request() {
 
 #[test]
 fn different_urls_are_fetched_side_by_side() {
-    let proxy = Setup::new().start(slow);
+    let proxy = Setup::uncompressed().start(slow);
     let paths: Vec<String> = (0..60).map(|number| format!("/api/items?page={}", number % 12)).collect();
     let start = Instant::now();
     let answers = all_at_once(&proxy, &paths, &[]);
@@ -68,7 +68,7 @@ fn different_urls_are_fetched_side_by_side() {
 
 #[test]
 fn what_may_not_be_stored_does_not_queue() {
-    let proxy = Setup::new().start(|question| slow(question).header("cache-control", "no-store"));
+    let proxy = Setup::uncompressed().start(|question| slow(question).header("cache-control", "no-store"));
     let start = Instant::now();
     for answer in all_at_once(&proxy, &same("/api/items", 20), &[]) {
         assert_eq!((answer.status, x_cache(&answer).as_str()), (200, "MISS"));
@@ -83,7 +83,7 @@ fn what_may_not_be_stored_does_not_queue() {
 
 #[test]
 fn a_client_that_leads_and_goes_away_leaves_nobody_waiting() {
-    let proxy = Setup::new().start(slow);
+    let proxy = Setup::uncompressed().start(slow);
     let mut leader = Connection::open(proxy.front.port());
     leader.send(format!("GET /api/items HTTP/1.1\r\nhost: {}\r\n\r\n", proxy.authority()).as_bytes());
     wait_for("the service to be asked", || proxy.origin.total() == 1);
@@ -104,7 +104,7 @@ fn a_client_that_leads_and_goes_away_leaves_nobody_waiting() {
 
 #[test]
 fn a_write_that_comes_in_between_is_seen_by_those_who_wait() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route("slow", "{ path: /slow }", "{ default_ttl_seconds: 60, tags: [items] }"))
         .start(|question| match question.method.as_str() {
             "POST" => Answer::json("{}"),

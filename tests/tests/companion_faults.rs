@@ -29,7 +29,7 @@ fn assert_all_are_served(front: &FrontProxy, client: &Client, count: usize) {
 #[test]
 fn without_a_companion_everything_is_served() {
     let origin = Origin::start(echo).unwrap();
-    let front = Setup::new().front(origin.port(), ports::free()).unwrap();
+    let front = Setup::uncompressed().front(origin.port(), ports::free()).unwrap();
     let client = Client::new();
     assert_all_are_served(&front, &client, 20);
     wait_for("the lookups to be counted", || {
@@ -48,7 +48,7 @@ fn without_a_companion_everything_is_served() {
 fn a_companion_that_dies_and_comes_back() {
     let version = Arc::new(AtomicU64::new(1));
     let at_origin = version.clone();
-    let mut proxy = Setup::new().start(move |question| {
+    let mut proxy = Setup::uncompressed().start(move |question| {
         if question.method == "POST" {
             at_origin.fetch_add(1, Ordering::SeqCst);
         }
@@ -82,7 +82,7 @@ fn a_companion_that_dies_and_comes_back() {
 #[test]
 fn a_frozen_companion_costs_a_time_out_and_soon_nothing() {
     const TIMEOUT: Duration = Duration::from_millis(300);
-    let mut proxy = Setup::new().lookup_timeout_ms(300).start(echo);
+    let mut proxy = Setup::uncompressed().lookup_timeout_ms(300).start(echo);
     wait_for("hits", || is_hit(&proxy.get("/api/items")));
     proxy.companion.process().pause();
     let times: Vec<Duration> = (0..40)
@@ -186,7 +186,7 @@ fn a_companion_that_talks_nonsense_is_not_believed() {
     })
     .unwrap();
     let origin = Origin::start(echo).unwrap();
-    let setup = Setup::new()
+    let setup = Setup::uncompressed()
         .lookup_timeout_ms(400)
         .edit(
             "lookup_timeout_ms: 100",
@@ -225,7 +225,7 @@ fn a_companion_that_talks_nonsense_is_not_believed() {
 fn what_does_not_speak_http_2_costs_hits_and_nothing_else() {
     let not_a_companion = Origin::start(|_| Answer::new(200, "hello")).unwrap();
     let origin = Origin::start(echo).unwrap();
-    let front = Setup::new().front(origin.port(), not_a_companion.port()).unwrap();
+    let front = Setup::uncompressed().front(origin.port(), not_a_companion.port()).unwrap();
     let client = Client::new();
     assert_all_are_served(&front, &client, 10);
     wait_for("the lookups to be counted", || {
@@ -235,7 +235,7 @@ fn what_does_not_speak_http_2_costs_hits_and_nothing_else() {
 
 #[test]
 fn a_companion_that_speaks_http_1_only_is_enough() {
-    let proxy = Setup::new().edit(HTTP_2, "http_protocol_options: {}").start(echo);
+    let proxy = Setup::uncompressed().edit(HTTP_2, "http_protocol_options: {}").start(echo);
     wait_for("hits", || is_hit(&proxy.get("/api/items")));
 }
 
@@ -243,7 +243,7 @@ fn a_companion_that_speaks_http_1_only_is_enough() {
 fn a_companion_with_a_token_serves_those_who_know_it() {
     let cluster = "cluster: slipstream-companion\n";
     let filter_knows = |token: &str| format!("{cluster}                              token: {token}\n");
-    let with_token = || Setup::new().companion_token("open-sesame");
+    let with_token = || Setup::uncompressed().companion_token("open-sesame");
     let proxy = with_token().edit(cluster, filter_knows("open-sesame")).start(echo);
     assert_text(&miss(proxy.get("/api/items")), 200, "/api/items");
     wait_for("hits", || is_hit(&proxy.get("/api/items")));

@@ -14,7 +14,7 @@ fn slow(question: &Question) -> Answer {
 
 /// Two Envoys with two workers each, before the same service and companion.
 fn two_envoys(service: impl Fn(&Question) -> Answer + Send + Sync + 'static) -> (Proxy, FrontProxy) {
-    let proxy = Setup::new().workers(2).start(service);
+    let proxy = Setup::uncompressed().workers(2).start(service);
     let second = proxy.another_envoy();
     proxy.wait_for_followers(2);
     (proxy, second)

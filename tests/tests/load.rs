@@ -16,7 +16,7 @@ fn resident_bytes(pid: u32) -> u64 {
 #[test]
 #[ignore = "long: cargo xtask trial"]
 fn a_miss_adds_a_tenth_at_most_to_an_origin_that_takes_20_ms() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .lookup_timeout_ms(100)
         .route(route("cached", "{ prefix: /cached }", "{ default_ttl_seconds: 600 }"))
         .route(route("plain", "{ prefix: /plain }", "{ enabled: false }"))
@@ -43,7 +43,7 @@ fn a_million_keys_take_no_more_memory_than_is_allowed() {
     const KEYS: u64 = 1_000_000;
     let limit = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"].map(str::to_owned).to_vec();
     let redis = Redis::start(RedisOptions { args: limit, ..RedisOptions::default() }).expect("Redis");
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .workers(WORKERS as u32)
         .redis(&redis)
         .edit("max_bytes: 67108864", format!("max_bytes: {L1_BYTES}"))
@@ -76,7 +76,7 @@ fn a_million_keys_take_no_more_memory_than_is_allowed() {
 #[ignore = "long: cargo xtask trial"]
 fn as_many_label_sets_as_there_may_be_cost_little_memory_and_are_scraped_quickly() {
     const CAP: usize = 200;
-    let proxy = Setup::new().workers(2).start(|question| {
+    let proxy = Setup::uncompressed().workers(2).start(|question| {
         let status = question.path().rsplit('/').next().and_then(|last| last.parse().ok());
         Answer::new(status.unwrap_or(200), "x")
     });

@@ -24,7 +24,7 @@ impl Mesh {
         let redis = Redis::start(RedisOptions::default()).expect("Redis");
         let version = Arc::new(AtomicU64::new(0));
         let now = Arc::clone(&version);
-        let proxy = Setup::new()
+        let proxy = Setup::uncompressed()
             .workers(2)
             .redis(&redis)
             // On a busy machine the shipped times would have some give up.

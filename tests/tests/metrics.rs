@@ -17,7 +17,7 @@ fn service(question: &Question) -> Answer {
 
 #[test]
 fn every_request_is_counted_once_under_its_labels() {
-    let proxy = Setup::new().workers(2).start(service);
+    let proxy = Setup::uncompressed().workers(2).start(service);
     let mix: [(&str, &str, usize, [&str; 3]); 9] = [
         ("GET", "/api/items", 5, ["items-list", "GET", "200"]),
         ("HEAD", "/api/items", 2, ["items-list", "HEAD", "200"]),
@@ -63,7 +63,7 @@ fn all(labels: &std::collections::HashMap<String, String>) -> Vec<(&str, &str)> 
 
 #[test]
 fn durations_are_in_seconds_and_sizes_in_bytes() {
-    let proxy = Setup::new().start(service);
+    let proxy = Setup::uncompressed().start(service);
     for _ in 0..3 {
         proxy.send("PUT", "/api/items/slow", &[]);
     }
@@ -98,7 +98,7 @@ fn durations_are_in_seconds_and_sizes_in_bytes() {
 
 #[test]
 fn seconds_add_up_although_counters_are_whole_numbers() {
-    let proxy = Setup::new().start(service);
+    let proxy = Setup::uncompressed().start(service);
     for _ in 0..20 {
         proxy.send("PUT", "/api/items/slow", &[]);
     }
@@ -112,7 +112,7 @@ fn seconds_add_up_although_counters_are_whole_numbers() {
 fn label_sets_past_the_cap_fall_into_other() {
     // Those that are there from the start are three.
     let edit = "max_label_sets: 6";
-    let proxy = Setup::new().workers(2).edit("max_label_sets: 200", edit).start(|question| {
+    let proxy = Setup::uncompressed().workers(2).edit("max_label_sets: 200", edit).start(|question| {
         let status = question.path().rsplit('/').next().and_then(|last| last.parse().ok()).unwrap_or(200);
         Answer::new(status, "x")
     });
@@ -134,7 +134,7 @@ fn label_sets_past_the_cap_fall_into_other() {
 
 #[test]
 fn sets_that_are_known_beforehand_are_there_at_zero() {
-    let proxy = Setup::new().start(service);
+    let proxy = Setup::uncompressed().start(service);
     let known = [("route", "items-list"), ("method", "GET"), ("status", "200")];
     wait_for("the first tick", || proxy.metrics().samples("http_requests_total", &known).count() == 1);
     assert_eq!(proxy.metrics().sum("http_requests_total", &known), 0.0);
@@ -143,7 +143,7 @@ fn sets_that_are_known_beforehand_are_there_at_zero() {
 
 #[test]
 fn a_request_that_fails_says_why() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route("{ name: late, match: { path: /late }, route: { cluster: workspace, timeout: 0.3s } }")
         .route("{ name: nowhere, match: { path: /nowhere }, route: { cluster: nobody } }")
         .route("{ name: direct, match: { path: /direct }, direct_response: { status: 503 } }")
@@ -188,7 +188,7 @@ fn a_request_that_fails_says_why() {
 
 #[test]
 fn how_the_cache_dealt_with_requests_and_what_the_service_took_are_told_apart() {
-    let proxy = Setup::new().start(|_| Answer::json("{}").delay(Duration::from_millis(60)));
+    let proxy = Setup::uncompressed().start(|_| Answer::json("{}").delay(Duration::from_millis(60)));
     for _ in 0..4 {
         proxy.get("/api/items");
     }
@@ -208,7 +208,7 @@ fn how_the_cache_dealt_with_requests_and_what_the_service_took_are_told_apart() 
 
 #[test]
 fn requests_that_are_not_over_are_told() {
-    let proxy = Setup::new().start(|_| Answer::json("late").delay(Duration::from_secs(30)));
+    let proxy = Setup::uncompressed().start(|_| Answer::json("late").delay(Duration::from_secs(30)));
     let name = "slipstream_http_requests_in_flight";
     let connections = [0, 1, 2].map(|_| {
         let mut connection = Connection::open(proxy.front.port());
@@ -222,7 +222,7 @@ fn requests_that_are_not_over_are_told() {
 
 #[test]
 fn a_route_is_called_what_its_metadata_or_its_path_say() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .edit(
             "# path_templates: [\"/api/items/{id}\"]",
             "path_templates: [\"/api/items/{id}\", \"/v2/{rest=**}\"]",
@@ -249,8 +249,7 @@ fn a_route_is_called_what_its_metadata_or_its_path_say() {
 
 #[test]
 fn whatever_clients_send_the_metrics_stay_readable_and_bounded() {
-    let proxy = Setup::new().start(|_| Answer::json("{}"));
-    let mut sent = 0_u64;
+    let proxy = Setup::uncompressed().start(|_| Answer::json("{}"));
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         random ^= random << 13;
@@ -258,7 +257,8 @@ fn whatever_clients_send_the_metrics_stay_readable_and_bounded() {
         random ^= random << 17;
         random
     };
-    for round in 0..60 {
+    // All are sent before the first answer is read: Envoy takes a second to close a connection.
+    let sent = [(); 60].map(|()| {
         let mut connection = Connection::open(proxy.front.port());
         let method: String = (0..1 + next() % 8).map(|_| char::from(b'A' + (next() % 26) as u8)).collect();
         let path: Vec<u8> =
@@ -266,12 +266,15 @@ fn whatever_clients_send_the_metrics_stay_readable_and_bounded() {
         let head =
             [method.as_bytes(), b" /", &path, b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"].concat();
         connection.send(&head);
+        (head, connection)
+    });
+    let count = sent.len() as f64;
+    for (head, connection) in sent {
         let answer = connection.read_to_end(Duration::from_secs(30));
-        assert!(answer.starts_with(b"HTTP/1.1 "), "round {round}: {}", head.escape_ascii());
-        sent += 1;
+        assert!(answer.starts_with(b"HTTP/1.1 "), "{}", head.escape_ascii());
     }
     // Those that Envoy's own parser refuses are counted too.
-    proxy.wait_for_metric("http_requests_total", &[], sent as f64);
+    proxy.wait_for_metric("http_requests_total", &[], count);
     let metrics = proxy.metrics();
     let sets = metrics.samples("http_requests_total", &[]).count();
     assert!(sets < 30, "{}", metrics.text("http_requests_total"));
@@ -279,7 +282,7 @@ fn whatever_clients_send_the_metrics_stay_readable_and_bounded() {
 
 #[test]
 fn a_client_that_goes_away_is_counted() {
-    let proxy = Setup::new().start(|_| Answer::json("late").delay(Duration::from_secs(3)));
+    let proxy = Setup::uncompressed().start(|_| Answer::json("late").delay(Duration::from_secs(3)));
     let mut connection = Connection::open(proxy.front.port());
     connection.send(b"GET /api/items/1 HTTP/1.1\r\nhost: x\r\n\r\n");
     wait_for("the origin to be asked", || proxy.origin.total() == 1);
@@ -290,7 +293,7 @@ fn a_client_that_goes_away_is_counted() {
 
 #[test]
 fn hits_and_misses_give_the_hit_ratio() {
-    let proxy = Setup::new().start(service);
+    let proxy = Setup::uncompressed().start(service);
     for path in ["/api/items", "/api/items?page=2"] {
         for _ in 0..5 {
             proxy.get(path);
@@ -321,7 +324,7 @@ fn hits_and_misses_give_the_hit_ratio() {
 
 #[test]
 fn names_that_break_the_format_are_made_harmless() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route("{ name: 'a\"b\\c;.;route=.=x', match: { path: /odd }, route: { cluster: workspace } }")
         .start(service);
     proxy.get("/odd");

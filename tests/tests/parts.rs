@@ -34,7 +34,7 @@ fn range(proxy: &Proxy, path: &str, range: &str) -> Response {
 
 #[test]
 fn parts_of_what_is_stored_come_from_the_cache() {
-    let proxy = Setup::new().start(ranged);
+    let proxy = Setup::uncompressed().start(ranged);
     miss(proxy.get("/image"));
     for (asked, part, content_range) in [
         ("bytes=0-9", "0123456789", "bytes 0-9/3000"),
@@ -65,7 +65,7 @@ fn parts_of_what_is_stored_come_from_the_cache() {
 
 #[test]
 fn parts_of_what_is_not_stored_come_from_the_service() {
-    let proxy = Setup::new().start(ranged);
+    let proxy = Setup::uncompressed().start(ranged);
     for _ in 0..2 {
         let response = miss(range(&proxy, "/image", "bytes=10-12"));
         assert_text(&response, 206, "012");
@@ -97,14 +97,13 @@ fn what_is_stored_for_browsers_serves_downloads_too_unless_it_is_encoded() {
 
 #[test]
 fn a_route_may_store_parts() {
-    let proxy =
-        Setup::new().route(route("parts", "{ prefix: /parts }", "{ preset: rfc9111 }")).start(|question| {
-            match question.path() {
-                "/parts/lie" => Answer { status: 206, ..Answer::new(206, "short") }
-                    .header("content-range", "bytes 0-9/3000")
-                    .header("cache-control", "max-age=60"),
-                _ => ranged(question),
-            }
+    let proxy = Setup::uncompressed()
+        .route(route("parts", "{ prefix: /parts }", "{ preset: rfc9111 }"))
+        .start(|question| match question.path() {
+            "/parts/lie" => Answer { status: 206, ..Answer::new(206, "short") }
+                .header("content-range", "bytes 0-9/3000")
+                .header("cache-control", "max-age=60"),
+            _ => ranged(question),
         });
     let first = miss(range(&proxy, "/parts/video", "bytes=100-199"));
     assert_eq!(first.header("cache-status").as_deref(), Some("slipstream; fwd=miss; stored"));

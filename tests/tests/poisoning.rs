@@ -14,7 +14,7 @@ fn reflecting(question: &Question) -> Answer {
 
 #[test]
 fn what_a_service_says_it_varies_by_poisons_nobody() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route("keyed", "{ prefix: /keyed }", &format!("{{ key_headers: [{}] }}", UNKEYED.join(", "))))
         .start(|question| match question.path() {
             "/keyed" => reflecting(question),
@@ -36,7 +36,8 @@ fn what_a_service_says_it_varies_by_poisons_nobody() {
 fn what_a_service_keeps_quiet_about_can_be_kept_out_by_the_route() {
     let conditions: Vec<_> = UNKEYED.iter().map(|name| format!("{{ header: {name} }}")).collect();
     let settings = format!("{{ bypass_when: [{}] }}", conditions.join(", "));
-    let proxy = Setup::new().route(route("careful", "{ prefix: /careful }", &settings)).start(reflecting);
+    let proxy =
+        Setup::uncompressed().route(route("careful", "{ prefix: /careful }", &settings)).start(reflecting);
     for name in UNKEYED {
         for _ in 0..2 {
             let poison = proxy.get_with("/careful", &[(name, "evil.example")]);
@@ -57,7 +58,7 @@ fn what_a_service_keeps_quiet_about_can_be_kept_out_by_the_route() {
 
 #[test]
 fn an_account_page_that_looks_like_a_style_sheet_is_not_stored() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route("pages", "{ prefix: /account }", "{ default_ttl_seconds: 300 }"))
         .route(route("bold", "{ prefix: /bold }", "{ preset: rfc9111 }"))
         .start(|question| {
@@ -96,7 +97,7 @@ fn an_account_page_that_looks_like_a_style_sheet_is_not_stored() {
 #[test]
 fn a_thousand_variants_neither_fill_the_cache_nor_drive_anyone_out() {
     const MOST: usize = 64;
-    let proxy = Setup::new().start(|question| {
+    let proxy = Setup::uncompressed().start(|question| {
         let agent = question.header("user-agent").unwrap_or_default();
         Answer::json(agent).header("vary", "User-Agent").header("cache-control", "max-age=60")
     });
@@ -117,8 +118,9 @@ fn a_thousand_variants_neither_fill_the_cache_nor_drive_anyone_out() {
 
 #[test]
 fn a_response_that_lies_about_its_length_is_not_stored() {
-    let proxy =
-        Setup::new().route(route("parts", "{ prefix: /part }", "{ preset: rfc9111 }")).start(|question| {
+    let proxy = Setup::uncompressed()
+        .route(route("parts", "{ prefix: /part }", "{ preset: rfc9111 }"))
+        .start(|question| {
             let answer = Answer::json("0123456789").header("cache-control", "max-age=60");
             match question.path() {
                 "/short" => answer.body(Body::CutOff(100, b"0123456789".to_vec())),
@@ -139,7 +141,7 @@ fn a_response_that_lies_about_its_length_is_not_stored() {
 
 #[test]
 fn no_value_of_a_field_passes_for_another_key_or_tag() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route(
             "tenants",
             "{ prefix: /t }",
@@ -183,7 +185,7 @@ fn no_value_of_a_field_passes_for_another_key_or_tag() {
 
 #[test]
 fn what_the_cache_and_its_companion_say_to_each_other_is_not_taken_from_others() {
-    let proxy = Setup::new().start(|question| {
+    let proxy = Setup::uncompressed().start(|question| {
         Answer::json(question.target.clone())
             .header("cache-control", "max-age=60")
             .header("x-cache", "HIT")

@@ -47,7 +47,7 @@ fn is_cached(proxy: &Proxy, path: &str, headers: &[(&str, &str)]) -> Result<(), 
 
 #[test]
 fn presets_differ_in_what_rfc_9111_allows() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route("all", "{ prefix: /all/ }", "{ preset: rfc9111 }"))
         .route(route("some", "{ prefix: /some/ }", "{ preset: rfc9111, store_set_cookie: false }"))
         .start(numbered());
@@ -87,7 +87,7 @@ fn presets_differ_in_what_rfc_9111_allows() {
 
 #[test]
 fn settings_of_all_routes_hold_where_a_route_has_none() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .edit(
             "# defaults: { preset: rfc9111 }",
             "defaults: { preset: rfc9111, status_ttl_seconds: { '404': 60 } }",
@@ -111,7 +111,8 @@ fn a_route_keeps_from_the_cache_what_it_wants_and_says_so() {
          bypass_when: [{ header: x-preview }, { query: nocache }, { cookie: admin, value: '1' }], \
          no_store_when: [{ response_header: x-draft, value: 'yes' }, { header: x-debug }], methods: [GET], \
          store_credentialed: true }";
-    let proxy = Setup::new().route(route("picky", "{ prefix: /picky/ }", settings)).start(numbered());
+    let proxy =
+        Setup::uncompressed().route(route("picky", "{ prefix: /picky/ }", settings)).start(numbered());
     for (what, headers, reason) in [
         ("any", &[][..], None),
         ("any?nocache=1", &[], Some("condition")),
@@ -136,7 +137,7 @@ fn a_route_keeps_from_the_cache_what_it_wants_and_says_so() {
 
 #[test]
 fn a_route_says_what_is_the_same_to_it() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route(
             "query",
             "{ prefix: /query }",
@@ -206,7 +207,7 @@ fn a_broken_setting_is_named_and_leaves_only_its_route_alone() {
         ("preset", "{ preset: bold }", "preset", "unknown variant `bold`"),
         ("field", "{ key_headers: ['a b'] }", "key_headers[0]", "is not the name of a header field"),
     ];
-    let setup = broken.iter().fold(Setup::new(), |setup, (name, settings, ..)| {
+    let setup = broken.iter().fold(Setup::uncompressed(), |setup, (name, settings, ..)| {
         setup.route(route(name, &format!("{{ path: /{name} }}"), settings))
     });
     let proxy = setup.start(numbered());

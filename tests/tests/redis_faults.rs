@@ -32,8 +32,10 @@ fn a_redis_that_comes_back_with_old_data_brings_no_old_answer() {
     for append_only in [true, false] {
         let mut redis = Redis::start(RedisOptions { append_only, ..RedisOptions::default() }).unwrap();
         // Without L1 each answer is a lookup's.
-        let proxy =
-            Setup::new().redis(&redis).edit("max_bytes: 67108864", "max_bytes: 0").start(counting(10));
+        let proxy = Setup::uncompressed()
+            .redis(&redis)
+            .edit("max_bytes: 67108864", "max_bytes: 0")
+            .start(counting(10));
         wait_for_hits(&proxy, "/api/items");
         redis.stop();
         for _ in 0..10 {
@@ -58,7 +60,8 @@ fn a_redis_that_comes_back_with_old_data_brings_no_old_answer() {
 #[test]
 fn a_frozen_redis_is_waited_for_no_longer_than_a_lookup() {
     let mut redis = Redis::start(RedisOptions::default()).unwrap();
-    let proxy = Setup::new().redis(&redis).edit("max_bytes: 67108864", "max_bytes: 0").start(counting(10));
+    let proxy =
+        Setup::uncompressed().redis(&redis).edit("max_bytes: 67108864", "max_bytes: 0").start(counting(10));
     wait_for_hits(&proxy, "/api/items");
     redis.process().unwrap().pause();
     for _ in 0..10 {
@@ -80,7 +83,7 @@ fn a_frozen_redis_is_waited_for_no_longer_than_a_lookup() {
 #[test]
 fn a_write_while_redis_hangs_is_not_overtaken_by_what_another_envoy_holds() {
     let mut redis = Redis::start(RedisOptions::default()).unwrap();
-    let proxy = Setup::new().redis(&redis).start(counting(10));
+    let proxy = Setup::uncompressed().redis(&redis).start(counting(10));
     let second = proxy.another_envoy();
     for round in 1..=3 {
         // A hit of the second level is kept in the first, where the next one finds it.
@@ -96,7 +99,7 @@ fn a_write_while_redis_hangs_is_not_overtaken_by_what_another_envoy_holds() {
 #[test]
 fn after_a_flush_nothing_old_is_served_and_new_is_stored() {
     let redis = Redis::start(RedisOptions::default()).unwrap();
-    let proxy = Setup::new().redis(&redis).start(counting(10));
+    let proxy = Setup::uncompressed().redis(&redis).start(counting(10));
     for round in 1..=3 {
         wait_for_hits(&proxy, "/api/items");
         redis.cli(&["FLUSHALL"]).unwrap();
@@ -121,8 +124,10 @@ fn after_a_flush_nothing_old_is_served_and_new_is_stored() {
 fn a_redis_too_small_for_the_load_brings_no_old_answer() {
     let args = ["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"].map(str::to_owned).to_vec();
     let redis = Redis::start(RedisOptions { args, ..RedisOptions::default() }).unwrap();
-    let proxy =
-        Setup::new().redis(&redis).edit("max_bytes: 67108864", "max_bytes: 0").start(counting(20_000));
+    let proxy = Setup::uncompressed()
+        .redis(&redis)
+        .edit("max_bytes: 67108864", "max_bytes: 0")
+        .start(counting(20_000));
     let mut written = 1;
     for number in 0..800_u64 {
         let path = format!("/api/items?page={}", number % 300);
@@ -142,7 +147,7 @@ fn a_redis_too_small_for_the_load_brings_no_old_answer() {
 #[test]
 fn entries_outlive_envoy_and_companion_in_redis() {
     let redis = Redis::start(RedisOptions::default()).unwrap();
-    let mut proxy = Setup::new().redis(&redis).start(counting(10));
+    let mut proxy = Setup::uncompressed().redis(&redis).start(counting(10));
     miss(proxy.get("/api/items"));
     let entries = || redis.cli(&["DBSIZE"]).unwrap().parse::<u64>().unwrap();
     let without = 2;

@@ -50,7 +50,7 @@ fn the_client_gets_the_stale_one_at_once_and_the_next_the_refreshed_one() {
 fn however_many_come_it_is_refreshed_once() {
     let service = numbered(SOON_STALE);
     let slow = move |question: &Question| service(question).delay(Duration::from_millis(500));
-    let proxy = Setup::new().workers(2).start(slow);
+    let proxy = Setup::uncompressed().workers(2).start(slow);
     let second = proxy.another_envoy();
     miss(proxy.get("/v"));
     wait_until_stale();
@@ -77,7 +77,7 @@ fn however_many_come_it_is_refreshed_once() {
 
 #[test]
 fn a_refresh_asks_whether_it_has_changed() {
-    let proxy = Setup::new().start(|question| {
+    let proxy = Setup::uncompressed().start(|question| {
         let is_known = question.header("if-none-match").as_deref() == Some("\"v1\"");
         let answer = if is_known { Answer::new(304, "") } else { Answer::json("tagged") };
         answer.header("etag", "\"v1\"").header("cache-control", SOON_STALE)
@@ -98,7 +98,7 @@ fn a_refresh_asks_whether_it_has_changed() {
 
 #[test]
 fn each_variant_is_refreshed_for_itself() {
-    let proxy = Setup::new().start(|question| {
+    let proxy = Setup::uncompressed().start(|question| {
         Answer::json(question.header("accept-language").unwrap_or_default())
             .header("vary", "Accept-Language")
             .header("cache-control", SOON_STALE)

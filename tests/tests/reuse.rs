@@ -17,7 +17,7 @@ fn numbered() -> impl Fn(&Question) -> Answer {
 
 #[test]
 fn a_miss_then_hits_that_say_so() {
-    let proxy = Setup::new().start(numbered());
+    let proxy = Setup::uncompressed().start(numbered());
     let first = miss(proxy.get("/api/items"));
     assert_text(&first, 200, "/api/items 1");
     assert_eq!(first.header("cache-status").as_deref(), Some("slipstream; fwd=miss; stored"));
@@ -35,7 +35,7 @@ fn a_miss_then_hits_that_say_so() {
 
 #[test]
 fn head_is_answered_from_a_stored_get() {
-    let proxy = Setup::new().start(numbered());
+    let proxy = Setup::uncompressed().start(numbered());
     miss(proxy.send("HEAD", "/api/items", &[]));
     let stored = miss(proxy.get("/api/items"));
     let head = hit(proxy.send("HEAD", "/api/items", &[]));
@@ -48,7 +48,7 @@ fn head_is_answered_from_a_stored_get() {
 #[test]
 fn conditional_requests_are_answered_from_the_cache() {
     const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let proxy = Setup::new().start(|_| {
+    let proxy = Setup::uncompressed().start(|_| {
         let answer = Answer::json("tagged").header("etag", "\"v1\"").header("last-modified", MODIFIED);
         answer.header("cache-control", "max-age=60")
     });
@@ -71,7 +71,7 @@ fn conditional_requests_are_answered_from_the_cache() {
 
 #[test]
 fn the_order_of_parameters_does_not_matter_but_their_values_do() {
-    let proxy = Setup::new().start(numbered());
+    let proxy = Setup::uncompressed().start(numbered());
     miss(proxy.get("/api/items?b=2&a=1&b=1"));
     hit(proxy.get("/api/items?a=1&b=2&b=1"));
     for other in ["?a=1&b=1&b=2", "?a=1&b=2", "?a=1&b=2&b=1&c=", "?a=2&b=2&b=1", "?A=1&b=2&b=1", ""] {
@@ -84,7 +84,8 @@ fn the_order_of_parameters_does_not_matter_but_their_values_do() {
 
 #[test]
 fn authorities_are_told_apart_but_not_by_case() {
-    let proxy = Setup::new().start(|question| Answer::json(question.header("host").unwrap_or_default()));
+    let proxy =
+        Setup::uncompressed().start(|question| Answer::json(question.header("host").unwrap_or_default()));
     let get = |host: &str| proxy.get_with("/api/items", &[("host", host)]);
     assert_text(&miss(get("a.example")), 200, "a.example");
     assert_text(&miss(get("b.example")), 200, "b.example");
@@ -94,7 +95,7 @@ fn authorities_are_told_apart_but_not_by_case() {
 
 #[test]
 fn a_response_lives_as_long_as_its_origin_says() {
-    let proxy = Setup::new().start(|question| match question.path() {
+    let proxy = Setup::uncompressed().start(|question| match question.path() {
         "/api/items" => Answer::json("x").header("cache-control", "max-age=1"),
         "/shared" => Answer::json("x").header("cache-control", "max-age=1, s-maxage=60"),
         "/aged" => Answer::json("x").header("cache-control", "max-age=60").header("age", "59"),
@@ -118,7 +119,7 @@ fn a_response_lives_as_long_as_its_origin_says() {
 
 #[test]
 fn a_clients_directives_are_heeded() {
-    let proxy = Setup::new().start(numbered());
+    let proxy = Setup::uncompressed().start(numbered());
     let get = |directives: &str| proxy.get_with("/api/items", &[("cache-control", directives)]);
     let only = get("only-if-cached");
     assert_eq!((only.status, proxy.origin.total()), (504, 0));
@@ -137,7 +138,7 @@ fn a_clients_directives_are_heeded() {
 
 #[test]
 fn another_envoy_finds_what_the_first_has_stored() {
-    let proxy = Setup::new().start(numbered());
+    let proxy = Setup::uncompressed().start(numbered());
     let second = proxy.another_envoy();
     miss(proxy.get("/api/items"));
     let client = Client::new();
@@ -150,7 +151,7 @@ fn another_envoy_finds_what_the_first_has_stored() {
 
 #[test]
 fn without_l1_the_companion_serves() {
-    let proxy = Setup::new().edit("max_bytes: 67108864", "max_bytes: 0").start(numbered());
+    let proxy = Setup::uncompressed().edit("max_bytes: 67108864", "max_bytes: 0").start(numbered());
     miss(proxy.get("/api/items"));
     assert!(wait_until(Duration::from_secs(10), || x_cache(&proxy.get("/api/items")) == "HIT"));
     hit(proxy.get("/api/items"));
@@ -165,10 +166,11 @@ fn without_l1_the_companion_serves() {
 #[test]
 fn l1_keeps_within_its_budget() {
     const BUDGET: usize = 300_000;
-    let proxy = Setup::new().edit("max_bytes: 67108864", format!("max_bytes: {BUDGET}")).start(|question| {
-        let size = question.target.len() * 37 % 3_000;
-        Answer::json("x".repeat(size)).header("cache-control", "max-age=60")
-    });
+    let proxy =
+        Setup::uncompressed().edit("max_bytes: 67108864", format!("max_bytes: {BUDGET}")).start(|question| {
+            let size = question.target.len() * 37 % 3_000;
+            Answer::json("x".repeat(size)).header("cache-control", "max-age=60")
+        });
     let mut most = 0.0_f64;
     for number in 0..3_000 {
         proxy.get(&format!("/thing/{number}?{}", "p".repeat(number % 90)));
@@ -209,7 +211,7 @@ fn what_is_compressed_is_compressed_once() {
 
 #[test]
 fn routes_that_say_nothing_are_left_alone() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route("unused", "{ path: /off }", "{ enabled: false }"))
         .start(|_| Answer::json("x").header("cache-control", "max-age=60"));
     for path in ["/off", "/health"] {

@@ -181,7 +181,7 @@ fn a_filter_that_dies_leaves_scrapes_whole_and_takes_what_it_had_under_way_with_
     let origin = Origin::start(service).unwrap();
     let companion = Companion::start(&CompanionOptions::default()).unwrap();
     let built = artifacts::filter("request-metrics").unwrap();
-    let front = Setup::new()
+    let front = Setup::uncompressed()
         .edit(&built.display().to_string(), filter.display().to_string())
         .edit("max_label_sets: 200", format!("max_label_sets: {CAP}"))
         .front(origin.port(), companion.port())

@@ -62,7 +62,7 @@ fn requests_with_credentials_go_past() {
         let who = ["authorization", "cookie", "x-api-key"].iter().find_map(|name| question.header(name));
         Answer::json(for_whom(&who.unwrap_or("nobody".to_owned())))
     };
-    let proxy = Setup::new().start(whoever);
+    let proxy = Setup::uncompressed().start(whoever);
     for header in ["authorization", "cookie", "x-api-key", "Cookie"] {
         for who in ["alice", "bob"] {
             let response = proxy.get_with("/api/items", &[(header, who)]);
@@ -80,7 +80,7 @@ fn requests_with_credentials_go_past() {
 
 #[test]
 fn what_is_personal_is_never_stored() {
-    let proxy = Setup::new().start(|question| {
+    let proxy = Setup::uncompressed().start(|question| {
         let answer = Answer::json("x");
         match question.path().rsplit('/').next().unwrap_or_default() {
             "set-cookie" => answer.header("set-cookie", "session=1").header("cache-control", "max-age=60"),
@@ -120,7 +120,7 @@ fn what_is_personal_is_never_stored() {
 
 #[test]
 fn bodies_and_preconditions_go_past() {
-    let proxy = Setup::new().start(|_| Answer::json("x"));
+    let proxy = Setup::uncompressed().start(|_| Answer::json("x"));
     miss(proxy.get("/api/items"));
     for (name, value, detail) in [
         ("if-match", "\"a\"", "precondition"),
@@ -135,7 +135,7 @@ fn bodies_and_preconditions_go_past() {
 
 #[test]
 fn headers_of_the_key_separate_users() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route(
             "mine",
             "{ path: /mine }",
@@ -168,7 +168,7 @@ fn headers_of_the_key_separate_users() {
 fn routes_told_apart_by_a_header_never_mix() {
     for route_fields in ["# route_fields: [x-canary]", "route_fields: [x-canary]"] {
         let canary = "{ path: /shop, headers: [{ name: x-canary, string_match: { exact: 'yes' } }] }";
-        let proxy = Setup::new()
+        let proxy = Setup::uncompressed()
             .edit("# route_fields: [x-canary]", route_fields)
             .route(route("shop-canary", canary, "{ default_ttl_seconds: 60 }"))
             .route(route("shop", "{ path: /shop }", "{ default_ttl_seconds: 60 }"))

@@ -13,7 +13,7 @@ use testbed::{Answer, Request};
 fn what_was_purged_softly_is_refreshed_too() {
     let count = AtomicUsize::new(0);
     let settings = "{ stale_while_revalidate_seconds: 60, tags: [soft] }";
-    let proxy = Setup::new().route(route("soft", "{ path: /soft }", settings)).start(move |_| {
+    let proxy = Setup::uncompressed().route(route("soft", "{ path: /soft }", settings)).start(move |_| {
         Answer::json(numbered_text(count.fetch_add(1, Ordering::SeqCst) + 1))
             .header("cache-control", "max-age=600")
     });
@@ -27,7 +27,7 @@ fn what_was_purged_softly_is_refreshed_too() {
 
 #[test]
 fn what_forbids_it_is_asked_for_first() {
-    let proxy = Setup::new().start(|question| {
+    let proxy = Setup::uncompressed().start(|question| {
         let directives = match question.path() {
             "/silent" => "max-age=1",
             "/strict" => "max-age=1, stale-while-revalidate=60, must-revalidate",
@@ -54,7 +54,7 @@ fn what_forbids_it_is_asked_for_first() {
 
 #[test]
 fn who_takes_stale_responses_sets_a_refresh_off_too() {
-    let proxy = Setup::new().start(numbered("max-age=1"));
+    let proxy = Setup::uncompressed().start(numbered("max-age=1"));
     let lenient = [("cache-control", "max-stale=60")];
     miss(proxy.get("/v"));
     wait_until_stale();
@@ -76,7 +76,7 @@ fn who_takes_stale_responses_sets_a_refresh_off_too() {
 fn a_service_that_fails_meanwhile_is_asked_again_later() {
     let status = Arc::new(AtomicU16::new(200));
     let now = status.clone();
-    let proxy = Setup::new().start(move |_| {
+    let proxy = Setup::uncompressed().start(move |_| {
         let status = now.load(Ordering::SeqCst);
         Answer { status, ..Answer::json(status.to_string()) }
             .header("cache-control", "max-age=1, stale-while-revalidate=60, stale-if-error=60")

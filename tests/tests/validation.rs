@@ -54,7 +54,7 @@ fn a_stale_response_is_validated_and_used_on() {
 
 #[test]
 fn a_client_s_own_condition_is_answered_after_validation() {
-    let proxy = Setup::new().start(tagged);
+    let proxy = Setup::uncompressed().start(tagged);
     miss(proxy.get("/v"));
     wait_until_stale();
     let known = proxy.get_with("/v", &[("if-none-match", "\"v1\"")]);
@@ -68,7 +68,7 @@ fn a_stale_response_stands_in_for_a_service_that_fails() {
     let status = Arc::new(AtomicU16::new(200));
     let asked = Arc::new(AtomicUsize::new(0));
     let (now, count) = (status.clone(), asked.clone());
-    let proxy = Setup::new().start(move |question| {
+    let proxy = Setup::uncompressed().start(move |question| {
         count.fetch_add(1, Ordering::SeqCst);
         let status = now.load(Ordering::SeqCst);
         let directives = if question.path() == "/strict" {

@@ -57,7 +57,7 @@ fn each_gets_their_own_and_stays_a_hit() {
 
 #[test]
 fn another_envoy_finds_them_too() {
-    let proxy = Setup::new().start(in_language);
+    let proxy = Setup::uncompressed().start(in_language);
     let second = proxy.another_envoy();
     for language in ["de", "en"] {
         miss(ask(&proxy, language, None));
@@ -75,7 +75,8 @@ fn another_envoy_finds_them_too() {
 
 #[test]
 fn misses_that_come_together_are_one_request_for_each() {
-    let proxy = Setup::new().start(|question| in_language(question).delay(Duration::from_millis(500)));
+    let proxy =
+        Setup::uncompressed().start(|question| in_language(question).delay(Duration::from_millis(500)));
     let url = proxy.url("/api/items");
     let asked: Vec<_> = (0..30)
         .map(|number| {
@@ -95,7 +96,7 @@ fn misses_that_come_together_are_one_request_for_each() {
 
 #[test]
 fn an_invalidation_drops_them_all() {
-    let proxy = Setup::new().start(in_language);
+    let proxy = Setup::uncompressed().start(in_language);
     let authority = proxy.authority();
     let key = serde_json::json!({"keys": [format!("GET {authority}/api/items")]});
     let invalidations: [&dyn Fn(); 3] = [
@@ -115,7 +116,7 @@ fn an_invalidation_drops_them_all() {
 
 #[test]
 fn what_varies_by_more_later_is_told_apart_from_then_on() {
-    let proxy = Setup::new().start(|question| {
+    let proxy = Setup::uncompressed().start(|question| {
         let tenant = question.header("x-tenant");
         let vary = if tenant.is_some() { "X-Tenant" } else { "Accept-Language" };
         let language = question.header("accept-language").unwrap_or_default();

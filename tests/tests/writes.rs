@@ -27,7 +27,7 @@ fn growing() -> impl Fn(&Question) -> Answer {
 
 #[test]
 fn a_post_drops_the_lists_before_its_answer() {
-    let proxy = Setup::new().start(growing());
+    let proxy = Setup::uncompressed().start(growing());
     let others = ["/api/items?page=2", "/api/stats"];
     for round in 1..=5 {
         for path in ["/api/items", others[0], others[1]] {
@@ -44,7 +44,7 @@ fn a_post_drops_the_lists_before_its_answer() {
 #[test]
 fn nobody_reads_an_old_list_after_a_write_was_answered() {
     const DURATION: Duration = Duration::from_secs(5);
-    let proxy = Setup::new().workers(2).start(growing());
+    let proxy = Setup::uncompressed().workers(2).start(growing());
     let second = proxy.another_envoy();
     proxy.wait_for_followers(2);
     let urls = [proxy.url("/api/items"), second.url("/api/items")];
@@ -121,7 +121,7 @@ fn a_store_that_began_before_an_invalidation_does_not_come_back() {
         let gate = Gate::default();
         let at_origin = gate.clone();
         let written = AtomicBool::new(false);
-        let proxy = Setup::new().start(move |question| {
+        let proxy = Setup::uncompressed().start(move |question| {
             if question.method == "POST" {
                 written.store(true, Ordering::SeqCst);
                 return Answer::json("{}");
@@ -184,7 +184,7 @@ fn shared() -> &'static e2e::Proxy {
     use std::sync::OnceLock;
     static SHARED: OnceLock<e2e::Proxy> = OnceLock::new();
     SHARED.get_or_init(|| {
-        Setup::new().start(|question| match question.method.as_str() {
+        Setup::uncompressed().start(|question| match question.method.as_str() {
             "GET" => Answer::json("x"),
             _ => Answer::new(question.path().rsplit('/').next().unwrap().parse().unwrap_or(200), ""),
         })
@@ -193,7 +193,7 @@ fn shared() -> &'static e2e::Proxy {
 
 #[test]
 fn every_unsafe_method_invalidates_its_own_uri_and_no_safe_one_does() {
-    let proxy = Setup::new().start(|_| Answer::json("x"));
+    let proxy = Setup::uncompressed().start(|_| Answer::json("x"));
     for (method, invalidates) in [
         ("POST", true),
         ("PUT", true),
@@ -215,7 +215,7 @@ fn every_unsafe_method_invalidates_its_own_uri_and_no_safe_one_does() {
 
 #[test]
 fn the_purge_command_purges_both_levels() {
-    let proxy = Setup::new()
+    let proxy = Setup::uncompressed()
         .route(route("tagged", "{ prefix: /tagged }", "{ default_ttl_seconds: 60, tags: [red, blue] }"))
         .start(|_| Answer::json("x"));
     let second = proxy.another_envoy();
@@ -265,7 +265,7 @@ fn the_purge_command_purges_both_levels() {
 #[test]
 fn companions_with_one_redis_share_entries_and_invalidations() {
     let redis = Redis::start(RedisOptions::default()).unwrap();
-    let setup = Setup::new().redis(&redis);
+    let setup = Setup::uncompressed().redis(&redis);
     let proxy = setup.clone().start(growing());
     let other = setup.companion(None).unwrap();
     let second = setup.front(proxy.origin.port(), other.port()).unwrap();
@@ -281,7 +281,7 @@ fn companions_with_one_redis_share_entries_and_invalidations() {
 
 #[test]
 fn addresses_too_long_to_be_invalidated_leave_the_cache_on() {
-    let proxy = Setup::new().start(|_| Answer::json("x"));
+    let proxy = Setup::uncompressed().start(|_| Answer::json("x"));
     let long = format!("/api/items/1?{}", "q".repeat(20_000));
     for _ in 0..2 {
         let response = proxy.get(&long);
@@ -298,7 +298,7 @@ fn addresses_too_long_to_be_invalidated_leave_the_cache_on() {
 
 #[test]
 fn a_write_drops_what_its_answer_names() {
-    let proxy = Setup::new().start(|question| match question.method.as_str() {
+    let proxy = Setup::uncompressed().start(|question| match question.method.as_str() {
         "POST" => Answer::new(201, "{}").header("location", "/elsewhere/7"),
         _ => Answer::json("{}").header("cache-control", "max-age=60"),
     });
@@ -313,7 +313,7 @@ fn a_write_drops_what_its_answer_names() {
 
 #[test]
 fn responses_are_invalidated_by_the_tags_they_bring() {
-    let proxy = Setup::new().start(|question| {
+    let proxy = Setup::uncompressed().start(|question| {
         let tags = if question.path().ends_with("/7") { "item-7 shop" } else { "shop" };
         Answer::json("{}").header("surrogate-key", tags)
     });

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, on the real parts, and one line that sums them up.
 
 mod faults;
+mod programs;
 mod summary;
 
 use std::io::{BufRead, BufReader, Write};
@@ -119,22 +120,25 @@ fn run_all(options: &Options) -> Result<Summary> {
         artifacts::build(&[Artifact::Filters, Artifact::Companion, Artifact::Demo, Artifact::MovedClock])
     })?;
 
-    let mut total = Summary::default();
-    let mut cargo_test = |name: &str, arguments: &[&str], environment: &[(&str, String)]| -> Result<()> {
-        let summary = stage(name, || cargo_test(arguments, environment, options.filter.as_deref()))?;
-        println!("=== {name}: {summary}");
-        total.add(summary);
-        Ok(())
-    };
+    let filter = options.filter.as_deref();
     let wasm: Vec<&str> =
         ["--target", WASM].into_iter().chain(HOST_FREE.iter().flat_map(|name| ["-p", name])).collect();
     let runner = Tool::WasmBindgenTestRunner.path()?.display().to_string();
     // Doc tests run natively below; the runner for wasm cannot run them.
     let wasm = [wasm.as_slice(), &["--lib", "--tests"]].concat();
-    cargo_test("host-free crates in wasm", &wasm, &[("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)])?;
-    // All packages at once: a part of them would have dependencies with other features, and so all of them built anew.
-    cargo_test("native and end-to-end tests", &["--workspace"], &[])?;
+    let runner = [("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)];
+    let mut total = tests("host-free crates in wasm", || cargo_test(&wasm, &runner, filter))?;
+    let programs = stage("building native and end-to-end tests", programs::build)?;
+    total.add(tests("native and end-to-end tests", || programs::run(programs, filter))?);
+    total.add(tests("documentation's examples", || cargo_test(&["--workspace", "--doc"], &[], filter))?);
     Ok(total)
+}
+
+/// Runs one stage of tests and tells how many passed.
+fn tests(name: &str, work: impl FnOnce() -> Result<Summary>) -> Result<Summary> {
+    let summary = stage(name, work)?;
+    println!("=== {name}: {summary}");
+    Ok(summary)
 }
 
 /// Runs one stage and tells how long it took.
