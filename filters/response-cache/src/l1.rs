@@ -1,11 +1,16 @@
 //! The first level: responses in the VM's own memory.
 
 use crate::stored::Stored;
-use quick_cache::{Weighter, unsync::Cache};
+use quick_cache::Weighter;
+use quick_cache::unsync::{Cache, DefaultLifecycle};
+use std::hash::RandomState;
 use std::rc::Rc;
 
 /// Responses by full key, bounded in bytes. What is used once does not push out what is used often.
-pub struct L1(Option<Cache<String, Rc<Stored>, ByBytes>>);
+///
+/// Keys are hashed with the host's randomness: clients choose them, and many that collide would make each search a long
+/// one. Seeds made of addresses are no secret in WebAssembly.
+pub struct L1(Option<Cache<String, Rc<Stored>, ByBytes, RandomState>>);
 
 #[derive(Clone)]
 struct ByBytes;
@@ -23,7 +28,9 @@ impl L1 {
     /// A cache of `max_bytes`; none at 0.
     pub fn new(max_bytes: u64) -> L1 {
         let expected = (max_bytes / EXPECTED_ENTRY_BYTES).max(16) as usize;
-        L1((max_bytes > 0).then(|| Cache::with_weighter(expected, max_bytes, ByBytes)))
+        let cache =
+            || Cache::with(expected, max_bytes, ByBytes, RandomState::new(), DefaultLifecycle::default());
+        L1((max_bytes > 0).then(cache))
     }
 
     /// Whether it stores anything at all.
