@@ -96,6 +96,7 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
     // Rates see what grows: the second time everything does that the first time made.
     stack.exercise();
     stack.wait_until_scraped("http_requests_total", &[("route", "items-write")], 1.0);
+    stack.wait_until_all_scraped();
     stack.exercise();
     let measured = [("route", "measured"), ("status", "200")];
     // These series begin here, with one hit and one miss.
@@ -144,6 +145,7 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
         prometheus.number(answered).is_ok_and(|number| number == 2.0 + streams.len() as f64)
     });
 
+    stack.wait_until_all_scraped();
     every_panel_shows_something(&stack);
     let number = |query: &str| prometheus.number(query).unwrap();
 
@@ -280,9 +282,13 @@ fn every_panel_shows_something(stack: &Stack) {
         }
     }
     let counted = proxy.metrics();
-    let shown: String =
-        empty.iter().flat_map(|panel| panel.split(['(', '{', '['])).map(|name| counted.text(name)).collect();
-    assert!(empty.is_empty(), "{shown}\npanels that show nothing:\n{}", empty.join("\n"));
+    let names: Vec<&str> = empty.iter().flat_map(|panel| panel.split(['(', '{', '['])).collect();
+    let shown: String = names.iter().map(|name| counted.text(name)).collect();
+    // What Prometheus saw of them, second by second.
+    let seen = names.iter().chain(&["up"]).filter_map(|name| prometheus.query_range(name, 120, 1).ok());
+    let seen: String =
+        seen.flatten().map(|series| format!("{:?}: {:?}\n", series.labels, series.values)).collect();
+    assert!(empty.is_empty(), "{shown}\n{seen}\npanels that show nothing:\n{}", empty.join("\n"));
 }
 
 /// The trace that a client's request named has come by filter, companion and scrape to where Grafana looks for it.

@@ -18,6 +18,9 @@ use testbed::{
 /// What stands in the trace that some of the traffic belongs to.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
+/// Whom Prometheus scrapes: two Envoys, two companions and an API.
+const TARGETS: f64 = 5.0;
+
 /// Who have asked questions so far.
 static TENANTS: AtomicU64 = AtomicU64::new(0);
 
@@ -171,6 +174,16 @@ impl Stack {
         proxy.invalidate(&serde_json::json!({"tags": ["some"]}));
         let traced = format!("00-{TRACE_ID}-b7ad6b7169203331-01");
         proxy.get_with("/api/items?page=traced", &[("traceparent", &traced)]);
+    }
+
+    /// Waits until Prometheus has asked everyone once more. It begins some seconds after it is ready, and with some sooner than
+    /// with others: a rate is only of what it saw grow.
+    pub fn wait_until_all_scraped(&self) {
+        let now = self.prometheus.number("time()").unwrap();
+        let scraped = format!("count(timestamp(up) > {now})");
+        wait_for(&format!("{scraped} to be {TARGETS}"), || {
+            self.prometheus.number(&scraped).is_ok_and(|count| count == TARGETS)
+        });
     }
 
     /// Waits until Prometheus has seen what a query of Envoy's metrics comes to now.
