@@ -137,6 +137,7 @@ async fn a_node_that_hangs_holds_up_no_other() {
     for key in &keys {
         companion.fill(key, &[]).await;
     }
+    let epoch = companion.lookup(&keys[0]).await.0.epoch;
     let hung = (cluster.owner(LOG).unwrap() + 1) % 3;
     let (its, others) = part(&cluster, keys, hung);
     cluster.node(hung).process().unwrap().pause();
@@ -152,7 +153,12 @@ async fn a_node_that_hangs_holds_up_no_other() {
     }
     assert!(slowest < Duration::from_millis(400), "{slowest:?}");
     assert!(start.elapsed() < Duration::from_secs(2), "after the first nobody waits: {:?}", start.elapsed());
-    within(TAKEN_OVER, "its slots are taken over", async || companion.has(&its[0]).await).await;
+    within(TAKEN_OVER, "its slots are taken over", async || {
+        let (position, found) = companion.lookup(&its[0]).await;
+        assert_eq!(position.epoch, epoch, "the log was elsewhere");
+        found.is_some()
+    })
+    .await;
     cluster.node(hung).process().unwrap().resume();
     for key in its.iter().chain(&others) {
         within(Duration::from_secs(5), key, async || companion.has(key).await).await;

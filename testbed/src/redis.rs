@@ -1,6 +1,7 @@
 //! A throwaway Redis.
 
 mod cluster;
+mod replication;
 mod sentinels;
 
 pub use cluster::RedisCluster;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::replication::wait_until_replicated;
 use crate::{Redis, RedisOptions, ports, wait_until};
 
 /// Three masters with a replica each. A master that dies is replaced by its replica within some two seconds.
@@ -32,6 +33,8 @@ impl RedisCluster {
         if !wait_until(Duration::from_secs(20), || cluster.is_complete()) {
             bail!("the cluster is not complete within 20 s");
         }
+        let (masters, replicas) = cluster.nodes.split_at(3);
+        wait_until_replicated(masters, replicas)?;
         Ok(cluster)
     }
 
@@ -68,6 +71,25 @@ impl RedisCluster {
                 && says(["CLUSTER", "INFO"], "cluster_known_nodes:6");
             knows_all && (at < 3 || says(["INFO", "replication"], "master_link_status:up"))
         })
+    }
+}
+
+/// A test that fails tells what the nodes thought of each other, and did.
+impl Drop for RedisCluster {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for node in &mut self.nodes {
+            // One that hangs would not answer.
+            if let Some(process) = node.process() {
+                process.resume();
+            }
+            let port = node.port();
+            let view = node.cli(&["CLUSTER", "NODES"]).unwrap_or_else(|error| format!("{error:#}"));
+            let log = node.process().map(|process| process.log()).unwrap_or_default();
+            eprintln!("--- Redis at {port}\n{view}\n{log}");
+        }
     }
 }
 

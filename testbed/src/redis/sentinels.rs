@@ -1,11 +1,13 @@
 //! A throwaway Redis that is watched by sentinels.
 
 use std::fs;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use tempfile::TempDir;
 
+use super::replication::wait_until_replicated;
 use crate::{Launch, Process, Redis, RedisOptions, Tool, ports, temp_dir, wait_until};
 
 /// A master and a replica, watched by three sentinels, who know them as `mymaster`. A master that dies is replaced by the
@@ -34,6 +36,7 @@ impl RedisSentinels {
         if !wait_until(Duration::from_secs(10), is_up) {
             bail!("the replica does not follow the master within 10 s");
         }
+        wait_until_replicated(from_ref(&master), from_ref(&replica))?;
         let sentinels = (0..3).map(|_| Sentinel::start(master.port())).collect::<Result<Vec<_>>>()?;
         let all = RedisSentinels { sentinels, servers: vec![master, replica] };
         if !wait_until(Duration::from_secs(20), || {
