@@ -4,7 +4,6 @@ mod faults;
 mod programs;
 mod summary;
 
-use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -157,18 +156,6 @@ fn cargo_test(arguments: &[&str], environment: &[(&str, String)], filter: Option
     cargo.envs(environment.iter().map(|(name, value)| (name, value)));
     let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
     let output = child.stdout.take().context("cargo has no output")?;
-    let mut summary = Summary::default();
-    let mut stdout = std::io::stdout().lock();
-    for line in BufReader::new(output).split(b'\n') {
-        let line = line?;
-        stdout.write_all(&line)?;
-        stdout.write_all(b"\n")?;
-        summary.read(&String::from_utf8_lossy(&line));
-    }
-    let status = child.wait()?;
-    if !status.success() && summary.failed == 0 {
-        // Something did not compile, or a test program died before it could sum up.
-        summary.failed = 1;
-    }
-    Ok(summary)
+    let summary = Summary::of(output, &mut std::io::stdout().lock())?;
+    Ok(summary.ended(child.wait()?))
 }

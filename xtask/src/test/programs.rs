@@ -1,7 +1,6 @@
 //! The workspace's test programs, two at a time: for a third of their time they wait, for servers or for what they sent.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -65,25 +64,9 @@ impl Program {
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output.try_clone()?);
         let status = command.status().with_context(|| format!("cannot run {}", self.executable.display()))?;
         output.rewind()?;
-        let mut summary = self.print(output, start.elapsed().as_secs_f64())?;
-        if !status.success() && summary.failed == 0 {
-            println!("{} ended with {status} before it could sum up", self.name);
-            summary.failed = 1;
-        }
-        Ok(summary)
-    }
-
-    fn print(&self, output: File, seconds: f64) -> Result<Summary> {
-        let mut summary = Summary::default();
         let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "\n    {} ended after {seconds:.1} s", self.name)?;
-        for line in BufReader::new(output).split(b'\n') {
-            let line = line?;
-            stdout.write_all(&line)?;
-            stdout.write_all(b"\n")?;
-            summary.read(&String::from_utf8_lossy(&line));
-        }
-        Ok(summary)
+        writeln!(stdout, "\n    {} ended after {:.1} s: {status}", self.name, start.elapsed().as_secs_f64())?;
+        Ok(Summary::of(output, &mut stdout)?.ended(status))
     }
 }
 
