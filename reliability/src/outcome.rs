@@ -31,6 +31,8 @@ pub struct Outcome {
     pub deaths: usize,
     /// Some of what went wrong, in words.
     pub examples: Vec<String>,
+    /// The slowest reads while it lasted, in words.
+    pub slowest_reads: Vec<String>,
 }
 
 impl Outcome {
@@ -64,10 +66,14 @@ impl Outcome {
         complaints
     }
 
-    /// Whether reads took longer than twice as long as without a cache, and a lookup's time-out.
-    pub fn is_slow(&self, lookup_timeout: Duration) -> bool {
-        let bound = self.p99_plain.map(|plain| plain * 2 + lookup_timeout);
-        self.p99_during.zip(bound).is_some_and(|(during, bound)| during > bound)
+    /// That reads took longer than twice as long as without a cache, and a lookup's time-out, if they did. A machine that
+    /// is busy with something else can be the reason.
+    pub fn slowness(&self, lookup_timeout: Duration) -> Option<String> {
+        let (bound, during) = (self.p99_plain? * 2 + lookup_timeout, self.p99_during?);
+        (during > bound).then(|| {
+            let slowest = self.slowest_reads.join("; ");
+            format!("the 99th percentile of reads is {during:.0?}, and may be {bound:.0?}: {slowest}")
+        })
     }
 
     /// The line of the table.

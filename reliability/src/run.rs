@@ -1,5 +1,6 @@
 //! Brings a fault about under load, heals it, and sees what came of it.
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -105,6 +106,7 @@ pub fn run(stand: &mut Stand, row: &Row, effort: &Effort) -> Result<Outcome> {
         recovered,
         deaths: stand.deaths() - deaths_before,
         examples: all().filter_map(|sample| complaint(sample, start)).take(5).collect(),
+        slowest_reads: slowest_reads(between(from, healed), from),
     })
 }
 
@@ -127,6 +129,16 @@ fn p99<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Duration> {
     let mut times: Vec<Duration> = reads.map(Sample::took).collect();
     times.sort_unstable();
     times.get((times.len() * 99).div_ceil(100).saturating_sub(1)).copied()
+}
+
+fn slowest_reads<'a>(samples: impl Iterator<Item = &'a Sample>, fault: Instant) -> Vec<String> {
+    let mut reads: Vec<&Sample> = samples.filter(|sample| sample.what == What::Read).collect();
+    reads.sort_unstable_by_key(|read| Reverse(read.took()));
+    let in_words = |read: &&Sample| {
+        let after = read.due.saturating_duration_since(fault).as_secs_f64();
+        format!("{:.0?} {after:.3} s into the fault at Envoy {}, {:?}", read.took(), read.envoy, read.seen)
+    };
+    reads.iter().take(5).map(in_words).collect()
 }
 
 fn complaint(sample: &Sample, start: Instant) -> Option<String> {

@@ -1,10 +1,12 @@
 //! Identical misses make one request to the service, through however many workers and Envoys they come.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use e2e::{Connection, Proxy, Setup, assert_text, hit, wait_for, x_cache};
-use testbed::{Answer, Client, FrontProxy, Question, Request, Response};
+use testbed::{Answer, Client, FrontProxy, Question, Relay, Request, Response, Way, wait_until};
 
 const SLOW: Duration = Duration::from_millis(700);
 
@@ -71,4 +73,45 @@ fn whoever_leads_and_goes_away_leaves_nobody_waiting() {
     });
     assert_eq!(proxy.origin.total(), 2, "one of them took over");
     assert!(start.elapsed() < 6 * SLOW, "its lease was given back: {:?}", start.elapsed());
+}
+
+/// Whoever fetches has told the companion that it has ended, and the companion those that wait: a word that an Envoy which
+/// is cut off does not hear.
+#[test]
+fn nobody_waits_at_a_companion_that_falls_silent() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let service = {
+        let asked = Arc::clone(&asked);
+        move |question: &Question| {
+            let is_first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+            let other_came = || asked.load(Ordering::SeqCst) > 1;
+            // Less than `collapse_wait_ms`.
+            match is_first && !wait_until(Duration::from_secs(4), other_came) {
+                true => Answer::new(500, "nobody else has asked"),
+                false => Answer::json(question.target.clone()),
+            }
+        }
+    };
+    let setup = Setup::uncompressed();
+    let proxy = setup.clone().start(service);
+    let relay = Relay::start(proxy.companion.port()).expect("a relay");
+    let second = setup.front(proxy.origin.port(), relay.port()).expect("another Envoy");
+    proxy.wait_for_followers(2);
+    let ask = |url: String| {
+        Client::new().send(Request::get(url).header("host", proxy.authority())).expect("an answer")
+    };
+    thread::scope(|scope| {
+        let first = scope.spawn(|| ask(proxy.url("/api/items")));
+        wait_for("the service to be asked", || asked.load(Ordering::SeqCst) == 1);
+        let waiting = scope.spawn(|| ask(second.url("/api/items")));
+        let metrics = proxy.companion.url("/metrics");
+        wait_for("it to wait", || {
+            Client::new().get(&metrics).text().contains("slipstream_lease_waiters 1\n")
+        });
+        relay.set(Way::Silent);
+        for answer in [first, waiting] {
+            assert_text(&answer.join().expect("no panic"), 200, "/api/items");
+        }
+    });
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
 }

@@ -12,10 +12,18 @@ use std::rc::Rc;
 /// The fetches under way in one VM, by full key.
 #[derive(Default)]
 pub struct Flights {
-    under_way: HashMap<String, Vec<Waiter>>,
+    under_way: HashMap<String, Flight>,
     /// Keys that are passed by, and until when.
     passed: HashMap<String, u64>,
     landed: Vec<(ContextId, Landed)>,
+}
+
+/// A lookup or a fetch that others may wait for.
+#[derive(Default)]
+struct Flight {
+    waiters: Vec<Waiter>,
+    /// The request that leads, if it waits at the companion for another worker's fetch.
+    waits_elsewhere: Option<ContextId>,
 }
 
 struct Waiter {
@@ -61,15 +69,29 @@ impl Flights {
             return Turn::Pass;
         }
         match self.under_way.get_mut(key) {
-            Some(waiters) => {
-                waiters.push(Waiter { id, until_ms });
+            Some(flight) => {
+                flight.waiters.push(Waiter { id, until_ms });
                 Turn::Wait
             }
             None => {
-                self.under_way.insert(key.to_owned(), Vec::new());
+                self.under_way.insert(key.to_owned(), Flight::default());
                 Turn::Lead
             }
         }
+    }
+
+    /// The request that leads waits at the companion for another worker's fetch.
+    pub fn wait_elsewhere(&mut self, key: &str, id: ContextId) {
+        if let Some(flight) = self.under_way.get_mut(key) {
+            flight.waits_elsewhere = Some(id);
+        }
+    }
+
+    /// The companion fails: it may never tell those that wait there that the fetch has ended. They are told
+    /// [`Landed::Late`], as are those that it has answered since.
+    pub fn trust_nobody_elsewhere(&mut self) {
+        let told = self.under_way.values_mut().filter_map(|flight| flight.waits_elsewhere.take());
+        self.landed.extend(told.map(|id| (id, Landed::Late)));
     }
 
     /// The fetch of a key has ended. Its waiters are told by the next [`Flights::take_landed`].
@@ -80,14 +102,14 @@ impl Flights {
             }
             self.passed.insert(key.to_owned(), now_ms + PASS_MS);
         }
-        let waiters = self.under_way.remove(key).unwrap_or_default();
+        let waiters = self.under_way.remove(key).unwrap_or_default().waiters;
         self.landed.extend(waiters.into_iter().map(|waiter| (waiter.id, how.clone())));
     }
 
     /// Those that have waited long enough need not wait any longer.
     pub fn expire(&mut self, now_ms: u64) {
-        for waiters in self.under_way.values_mut() {
-            let late = waiters.extract_if(.., |waiter| now_ms >= waiter.until_ms);
+        for flight in self.under_way.values_mut() {
+            let late = flight.waiters.extract_if(.., |waiter| now_ms >= waiter.until_ms);
             self.landed.extend(late.map(|waiter| (waiter.id, Landed::Late)));
         }
     }
@@ -144,6 +166,22 @@ mod tests {
         assert_eq!(join(&mut flights, "b", 4, 101), Lead);
         let turn = flights.join("a", ContextId(5), u64::MAX, 100 + PASS_MS);
         assert_eq!(turn, Lead);
+    }
+
+    #[test]
+    fn whoever_waits_elsewhere_is_told_when_nobody_there_can_be_trusted_and_leads_on() {
+        let mut flights = Flights::default();
+        join(&mut flights, "a", 1, 0);
+        join(&mut flights, "a", 2, 0);
+        join(&mut flights, "b", 3, 0);
+        flights.wait_elsewhere("a", ContextId(1));
+        flights.trust_nobody_elsewhere();
+        assert_eq!(told(&mut flights, 1), [(1, "late")]);
+        flights.trust_nobody_elsewhere();
+        assert_eq!(told(&mut flights, 1), [], "once");
+        assert_eq!(join(&mut flights, "a", 5, 1), Wait);
+        flights.land("a", &Landed::Lost, 2);
+        assert_eq!(told(&mut flights, 2), [(2, "lost"), (5, "lost")]);
     }
 
     #[test]

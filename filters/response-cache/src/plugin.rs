@@ -140,6 +140,11 @@ impl ResponseCache {
         }
     }
 
+    /// Whether it is known what the log says.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.follower.borrow().leased(Moment::now().ms()).is_some()
+    }
+
     /// What the log says of a response; nothing without a lease.
     pub(crate) fn judge(&self, stored: &Stored, now_ms: u64) -> Option<Verdict> {
         Some(stored.judge(self.follower.borrow().leased(now_ms)?))
@@ -276,9 +281,10 @@ impl ResponseCache {
         if followed == Followed::Lost {
             self.l1.borrow_mut().clear();
         }
-        // After a failure the next tick polls: no storm on a companion that refuses.
-        if followed != Followed::Failed {
-            self.poll(Moment::now().ms());
+        match followed {
+            // The next tick polls: no storm on a companion that refuses.
+            Followed::Failed => self.flights.borrow_mut().trust_nobody_elsewhere(),
+            Followed::On | Followed::Lost => self.poll(Moment::now().ms()),
         }
     }
 

@@ -10,8 +10,6 @@ use crate::bench::{page, record};
 
 /// A lookup's time-out as shipped.
 const LOOKUP_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(100);
-/// Beyond this load average times say more of the machine than of Slipstream.
-const QUIET: f64 = 0.5;
 const PAGE: &str = "docs/RELIABILITY.md";
 const COMMAND: &str = "cargo xtask test faults";
 
@@ -38,12 +36,7 @@ pub fn run_rows(names: &[String], record: bool) -> Result<Summary> {
             Ok(outcome) => {
                 print!("{}", outcome.line());
                 let mut complaints = outcome.complaints();
-                if load_average <= QUIET && outcome.is_slow(LOOKUP_TIMEOUT) {
-                    complaints.push(
-                        "reads took longer than twice as long as without a cache, and a lookup's time-out"
-                            .to_owned(),
-                    );
-                }
+                complaints.extend(outcome.slowness(LOOKUP_TIMEOUT));
                 outcomes.push(outcome);
                 complaints
             }

@@ -36,6 +36,9 @@ impl CacheStream {
                 (fetching, _) => lead.answered(fetching),
             }
         }
+        if matches!(found, Found::Failed | Found::Damaged) {
+            plugin.flights.borrow_mut().trust_nobody_elsewhere();
+        }
         let (mut missed, outcome) = match found {
             Found::Nothing(position) => {
                 (Missed { position: Some(position), ..self.missed(asked) }, Outcome::Miss)

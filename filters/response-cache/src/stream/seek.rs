@@ -72,6 +72,9 @@ impl CacheStream {
             Some(Ok(token)) => {
                 if let Some(lead) = &mut lead {
                     lead.asked();
+                    if let Ask::Wait(_) = ask {
+                        self.plugin.flights.borrow_mut().wait_elsewhere(lead.key(), self.id);
+                    }
                 }
                 self.state = State::LookingUp(token, Box::new(Looking { asked, ask, lead }));
                 return Action::Pause;

@@ -1,7 +1,8 @@
 //! Waiting for another request's lookup or fetch of the same response.
 
 use super::asked::{Asked, Worth};
-use super::{CacheStream, Missed, State};
+use super::{CacheStream, Looking, Missed, State};
+use crate::companion::Ask;
 use crate::flights::Landed;
 use crate::measures::Lookup as Outcome;
 use crate::stored::Stored;
@@ -12,18 +13,30 @@ use slipstream_host::{Action, Moment};
 impl CacheStream {
     /// What the request waits for has ended.
     pub(super) fn woken(&mut self) -> Action {
-        let State::Waiting(asked) = std::mem::replace(&mut self.state, State::Done) else {
-            return Action::Pause;
+        let landed = self.plugin.take_landed(self.id);
+        let mut asked = match std::mem::replace(&mut self.state, State::Done) {
+            State::Waiting(asked) => *asked,
+            State::LookingUp(_, looking) if matches!(looking.ask, Ask::Wait(_)) => {
+                return self.fetch_first(*looking);
+            }
+            // It has gone on already.
+            state => {
+                self.state = state;
+                return Action::Pause;
+            }
         };
-        let mut asked = *asked;
-        match self.plugin.take_landed(self.id) {
+        match landed {
             Some(Landed::Stored(stored)) => {
                 if let Some(variants) = stored.variants() {
                     asked.choose(variants);
                 } else if self.serve_landed(&asked, &stored) {
                     return Action::Pause;
                 }
-                self.seek(asked, Moment::now())
+                match self.plugin.is_leased() {
+                    true => self.seek(asked, Moment::now()),
+                    // The companion cannot be heard: whoever asked it anew would have the others wait in vain.
+                    false => self.fetch_alone(asked),
+                }
             }
             Some(Landed::Failed(stale)) => {
                 if self.serve_on_error(&asked, &stale) {
@@ -38,6 +51,15 @@ impl CacheStream {
                 self.seek(asked, Moment::now())
             }
         }
+    }
+
+    /// Goes to the origin in place of whom it waits for at the companion, which fails. If the companion has given it the lease
+    /// meanwhile, that has not been heard, and the lease is given back like any other.
+    fn fetch_first(&mut self, looking: Looking) -> Action {
+        let Looking { asked, lead, .. } = looking;
+        let mut missed = self.missed(asked);
+        missed.asked.come_back();
+        self.miss(missed, Outcome::Failed, lead)
     }
 
     /// Goes to the origin. What is asked of it now is at least as new as the log is known to be now.

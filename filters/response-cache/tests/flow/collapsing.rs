@@ -154,6 +154,19 @@ fn what_was_invalidated_meanwhile_is_served_to_nobody() {
 }
 
 #[test]
+fn what_nobody_can_vouch_for_is_fetched_by_each() {
+    let proxy = leased_proxy();
+    let mut first = leader(&proxy);
+    let mut others: [Stream; 3] = waiters(&proxy);
+    // The lease runs out.
+    advance_ms(1_000);
+    first.response_headers(OK_JSON, false);
+    first.response_body(b"who knows", true);
+    assert_eq!(wake(&proxy, &mut others), 3, "they go to the origin together");
+    assert_eq!(find_callout("GET /v1/responses"), None);
+}
+
+#[test]
 fn nobody_waits_for_longer_than_is_configured() {
     let config = r#"{"companion": {"cluster": "companion"}, "collapse_wait_ms": 200}"#;
     let proxy = leased_proxy_with(config);

@@ -49,6 +49,58 @@ fn nobody_waits_twice_or_without_time() {
     assert_eq!((resumed(), find_callout("GET /v1/responses")), (1, None), "its time is over");
 }
 
+/// What the companion fails at meanwhile.
+#[derive(Debug)]
+enum Failing {
+    Lookup(Option<u16>),
+    Poll,
+}
+
+#[test]
+fn nobody_waits_at_a_companion_that_fails() {
+    for failing in
+        [Failing::Lookup(None), Failing::Lookup(Some(503)), Failing::Lookup(Some(200)), Failing::Poll]
+    {
+        let proxy = leased_proxy();
+        let mut first = proxy.stream();
+        first.request(GET, b"");
+        let mut waiter = proxy.stream();
+        waiter.request(GET, b"");
+        answer_fetch(&mut first, "wait");
+        let unanswered = callout("GET /v1/responses");
+        assert_eq!(take_woken(), []);
+        match failing {
+            Failing::Lookup(status) => {
+                let mut other = proxy.stream();
+                other.request(&[(":method", "GET"), (":authority", "a"), (":path", "/other")], b"");
+                other.answer(callout("GET /v1/responses").token, status, &[], b"noise");
+                assert_eq!(resumed(), 1);
+            }
+            Failing::Poll => {
+                proxy.tick_after_ms(20);
+                proxy.answer(callout("GET /v1/invalidations").token, None, &[], b"");
+            }
+        }
+        assert_eq!(take_woken(), [first.id()], "{failing:?}: the others wait for it as before");
+        first.wake();
+        assert_eq!(resumed(), 1);
+        // What comes too late changes nothing.
+        first.answer(unanswered.token, Some(200), &[], &entry("theirs").encode());
+        assert_eq!((resumed(), reply()), (0, None));
+        first.response_headers(OK_JSON, false);
+        first.response_body(b"mine", true);
+        assert_eq!(
+            callout("PUT /v1/responses").header("slipstream-lease"),
+            Some(LEASE),
+            "which it may have got"
+        );
+        proxy.tick_after_ms(20);
+        assert_eq!(take_woken(), [waiter.id()]);
+        waiter.wake();
+        assert_eq!(reply().unwrap().body, b"mine");
+    }
+}
+
 #[test]
 fn what_the_companion_has_nobody_wait_for_is_fetched_by_each() {
     let proxy = leased_proxy();
