@@ -85,14 +85,14 @@ fn nobody_waits_at_a_companion_that_falls_silent() {
         move |question: &Question| {
             let is_first = asked.fetch_add(1, Ordering::SeqCst) == 0;
             let other_came = || asked.load(Ordering::SeqCst) > 1;
-            // Less than `collapse_wait_ms`.
-            match is_first && !wait_until(Duration::from_secs(4), other_came) {
+            match is_first && !wait_until(Duration::from_secs(12), other_came) {
                 true => Answer::new(500, "nobody else has asked"),
                 false => Answer::json(question.target.clone()),
             }
         }
     };
-    let setup = Setup::uncompressed();
+    let long = "            collapse_wait_ms: 30000\n                            max_entry_bytes:";
+    let setup = Setup::uncompressed().edit("            max_entry_bytes:", long);
     let proxy = setup.clone().start(service);
     let relay = Relay::start(proxy.companion.port()).expect("a relay");
     let second = setup.front(proxy.origin.port(), relay.port()).expect("another Envoy");
