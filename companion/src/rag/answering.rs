@@ -108,6 +108,7 @@ impl Rag {
             end = giving.answer(query) => end,
             why = run.abandoned() => End::Stopped(why),
         };
+        // Each is over before its reader knows: whoever comes back then finds what it may find later.
         match end {
             End::Done(outcome) => {
                 let took = start.elapsed();
@@ -119,8 +120,8 @@ impl Rag {
                     "found": outcome.found,
                     "took_ms": milliseconds(took),
                 });
-                run.end("done", &done.to_string(), outcome);
                 self.runs.over(run, true);
+                run.end("done", &done.to_string(), outcome);
             }
             End::Failed(error) => {
                 tracing::warn!(reason = error.reason(), %error, "an answer failed");
@@ -128,13 +129,13 @@ impl Rag {
                 self.metrics.event("error");
                 let said = json!({ "reason": error.reason(), "message": error.message() });
                 let error = Some((error.reason(), error.message()));
-                run.end("error", &said.to_string(), Outcome { error, ..Outcome::default() });
                 self.runs.over(run, true);
+                run.end("error", &said.to_string(), Outcome { error, ..Outcome::default() });
             }
             End::Stopped(why) => {
                 self.metrics.stopped(why);
-                run.abandon();
                 self.runs.over(run, false);
+                run.abandon();
             }
         }
     }
