@@ -52,7 +52,6 @@ pub(super) async fn start(capture: &ChangeCapture) -> Result<Option<Session<'_>>
     let fingerprint = catalogue.fingerprint(no_trigger.is_none()).await?;
     let tables = catalogue.tables().await?;
     publisher.take(lsn, &identity.timeline).await?;
-    describe(capture, &identity, epoch, no_trigger.as_deref());
     let now = Instant::now();
     let mut session = Session {
         capture,
@@ -77,6 +76,8 @@ pub(super) async fn start(capture: &ChangeCapture) -> Result<Option<Session<'_>>
         identity,
     };
     session.begin().await?;
+    // Whoever reads that it is followed finds the tables published.
+    describe(capture, &session.identity, epoch, no_trigger.as_deref());
     Ok(Some(session))
 }
 
