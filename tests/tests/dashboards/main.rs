@@ -161,9 +161,7 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
             load.mean(),
             off * 100.0
         );
-        // On a busy machine a client is kept from its answers. Envoy is between client and service, and so is the truth.
-        let truth = 0.95 * load.service_mean..1.05 * load.mean();
-        assert!(truth.contains(&mean), "mean by {what}: Prometheus says {mean} s, it must be in {truth:?}");
+        assert!(off < 0.05, "mean by {what}: Prometheus says {mean} s, the client {} s", load.mean());
     }
     let p95 = number(&format!(
         "histogram_quantile(0.95, sum by (le) ({}))",
@@ -197,7 +195,7 @@ fn every_panel_shows_the_stack_and_promised_queries_are_right() {
 
     queries_are_timed(&stack, &slow, before);
     let p95 = answer_for(&stack, STREAMS_P95, &[("cache", "miss"), ("service", "rag")]);
-    let truth = Measured { durations: streams, ..Measured::default() }.quantile(0.95);
+    let truth = Measured { durations: streams }.quantile(0.95);
     println!("p95 of streams: Prometheus {p95:.4} s, the client {truth:.4} s");
     let bounds = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
     let bucket = |seconds: f64| bounds.partition_point(|bound| *bound < seconds) as i64;
